@@ -1,0 +1,54 @@
+"""Checks of arguments, each raising an error that names the argument, the rule and the value received."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rng = np.random.Generator | int | None
+
+
+def integer(name: str, value: Any, *, low: int | None = None, high: int | None = None) -> int:
+    """``value`` as an ``int`` in ``[low, high]``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, not {value!r} of type {type(value).__name__}")
+    number = int(value)
+    if low is not None and number < low:
+        raise ValueError(f"{name} must be at least {low}, got {number}")
+    if high is not None and number > high:
+        raise ValueError(f"{name} must be at most {high}, got {number}")
+    return number
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """``value`` if it is one of ``choices``."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    return str(value)
+
+
+def array(name: str, value: Any, dtype: Any, *, ndim: int | None = None) -> NDArray[Any]:
+    """``value`` as a contiguous array of ``dtype``; a cast that would change a value is an error."""
+    wanted = np.dtype(dtype)
+    given = np.asarray(value)
+    if given.dtype != wanted:
+        if given.dtype.kind not in "biu" or wanted.kind not in "iu":
+            raise TypeError(f"{name} must have dtype {wanted}, got {given.dtype}")
+        if given.size and not (np.iinfo(wanted).min <= given.min() and given.max() <= np.iinfo(wanted).max):
+            raise ValueError(f"{name} must fit {wanted}, got values in [{given.min()}, {given.max()}]")
+    if ndim is not None and given.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {given.shape}")
+    return np.ascontiguousarray(given, dtype=wanted)
+
+
+def generator(rng: Rng) -> np.random.Generator:
+    """A ``numpy.random.Generator`` from a generator, a seed, or ``None`` (fresh entropy)."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None:
+        return np.random.default_rng()
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
+        raise TypeError(f"rng must be a numpy Generator, an integer seed or None, not {type(rng).__name__}")
+    if rng < 0:
+        raise ValueError(f"rng must be a seed of at least 0, got {rng}")
+    return np.random.default_rng(int(rng))
