@@ -12,8 +12,6 @@ AER; Mahowald 1992). Two views live here:
 """
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
+from hdspike.files import write_bytes
 from hdspike.jit import kernel
 
 __all__ = [
@@ -154,7 +153,9 @@ def events_to_raster(events: Any, *, period_ps: int, steps: int, lines: int) -> 
     given = np.asarray(events)
     if given.dtype != EVENT:
         raise TypeError(f"events must have dtype {EVENT}, got {given.dtype}")
-    raster = np.zeros((check.integer("steps", steps, low=0), check.integer("lines", lines, low=0)), dtype=bool)
+    raster = np.zeros(
+        (check.integer("steps", steps, low=0), check.integer("lines", lines, low=0)), dtype=bool
+    )
     step = given["time"] // period_ps
     inside = (step >= 0) & (step < steps) & (given["address"] >= 0) & (given["address"] < lines)
     if not np.all(inside):
@@ -170,15 +171,7 @@ def save_events(path: str | Path, events: Any) -> None:
     if given.dtype != EVENT or given.ndim != 1:
         raise TypeError(f"events must be one row of dtype {EVENT}, got {given.dtype} of shape {given.shape}")
     header = json.dumps({"format": FORMAT, "version": VERSION, "events": len(given), "time": "ps"})
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(header.encode() + b"\n" + given.tobytes())
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_bytes(path, header.encode() + b"\n" + given.tobytes())
 
 
 def load_events(path: str | Path) -> NDArray[Any]:

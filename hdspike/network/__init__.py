@@ -30,7 +30,9 @@ class Network:
     def __post_init__(self) -> None:
         bias = check.array("bias", self.bias, np.int32, ndim=1)
         if len(bias) != self.synapses.neurons:
-            raise ValueError(f"bias must have one value per neuron ({self.synapses.neurons}), got {len(bias)}")
+            raise ValueError(
+                f"bias must have one value per neuron ({self.synapses.neurons}), got {len(bias)}"
+            )
         object.__setattr__(self, "bias", bias)
 
     @property

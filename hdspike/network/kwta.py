@@ -38,7 +38,9 @@ class KWTA:
         if self.k is not None:
             check.integer("k", self.k, low=1)
         elif self.readout != "end":
-            raise ValueError(f"k must be given for readout {self.readout!r}: a race or a ramp ends at the k-th spike")
+            raise ValueError(
+                f"k must be given for readout {self.readout!r}: a race or a ramp ends at the k-th spike"
+            )
         if self.readout == "ramp":
             check.integer("floor", self.floor, high=self.theta)
 

@@ -50,7 +50,9 @@ class Synapses:
         return len(self.targets)
 
     @classmethod
-    def from_pairs(cls, lines: Any, targets: Any, *, shape: tuple[int, int], weights: Any = None) -> "Synapses":
+    def from_pairs(
+        cls, lines: Any, targets: Any, *, shape: tuple[int, int], weights: Any = None
+    ) -> "Synapses":
         """Synapses from pairs ``(line, target)`` in any order; ``shape`` is ``(lines, neurons)``."""
         source = check.array("lines", lines, np.int64, ndim=1)
         target = check.array("targets", targets, np.int64, ndim=1)

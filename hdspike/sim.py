@@ -1,0 +1,88 @@
+"""Simulation scripts: one script = one question = one figure + its numbers.
+
+A sim is a file ``sims/NN_name.py`` with a docstring that states the question and its caveats, a function
+``simulate(*, quick, seed) -> dict`` of plain numbers, and ``draw(numbers) -> Figure`` that draws from these
+numbers alone. It runs as a script and as ``hdspike sim NAME``, and writes ``NN_name.json`` and ``.svg``.
+"""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from hdspike import check
+from hdspike.files import write_text
+from hdspike.plot import style
+
+__all__ = ["available", "load", "main", "run"]
+
+
+def folder() -> Path:
+    """Where the sims are: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    for place in (package / "sims", package.parent / "sims"):
+        if place.is_dir():
+            return place
+    raise FileNotFoundError("the folder sims/ is neither in the package nor beside it; reinstall hdspike")
+
+
+def available() -> dict[str, Path]:
+    """Every sim: its name without the number → its file, in the order of the numbers."""
+    return {path.stem.split("_", 1)[1]: path for path in sorted(folder().glob("[0-9][0-9]_*.py"))}
+
+
+def load(name: str) -> ModuleType:
+    """Import the sim called ``name`` (with or without its number)."""
+    known = available()
+    for short, path in known.items():
+        if name in (short, path.stem):
+            spec = importlib.util.spec_from_file_location(f"hdspike_sim_{path.stem}", path)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+    raise ValueError(f"NAME must be a sim, one of {', '.join(known)}, got {name!r}")
+
+
+def plain(value: Any) -> Any:
+    """``value`` with NumPy scalars and arrays turned into JSON's own types, floats rounded to 6 digits."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return value
+
+
+def run(
+    name: str, *, quick: bool = False, seed: int = 0, out: str | Path = "."
+) -> tuple[dict[str, Any], list[Path]]:
+    """Simulate, draw and write ``NN_name.json`` and ``NN_name.svg`` into ``out``; returns numbers and paths."""
+    check.integer("seed", seed, low=0)
+    module = load(name)
+    stem = Path(str(module.__file__)).stem
+    target = Path(out)
+    target.mkdir(parents=True, exist_ok=True)
+    numbers = plain({"sim": stem, "seed": seed, "quick": quick, **module.simulate(quick=quick, seed=seed)})
+    figure = module.draw(numbers)
+    paths = [target / f"{stem}.json", target / f"{stem}.svg"]
+    write_text(paths[0], json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    style.save(figure, paths[1])
+    return numbers, paths
+
+
+def main(file: str) -> None:
+    """What ``python sims/NN_name.py [--quick] [--seed S] [--out DIR]`` does."""
+    from hdspike import cli
+
+    cli.main(["sim", Path(file).stem, *sys.argv[1:]])
