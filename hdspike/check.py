@@ -52,3 +52,15 @@ def generator(rng: Rng) -> np.random.Generator:
     if rng < 0:
         raise ValueError(f"rng must be a seed of at least 0, got {rng}")
     return np.random.default_rng(int(rng))
+
+
+def bundle_weights(weights: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Integer weights of a bundle broadcast to ``shape`` = (..., K); one each where ``weights`` is None."""
+    if not shape or shape[-1] == 0:
+        raise ValueError(f"a bundle must have at least one vector along axis −2, got batch shape {shape}")
+    if weights is None:
+        return np.ones(shape, dtype=np.int64)
+    counts = np.ascontiguousarray(np.broadcast_to(array("weights", weights, np.int64), shape))
+    if counts.size and (counts.min() < 0 or counts.sum(axis=-1).min() < 1):
+        raise ValueError("weights must be at least 0 and sum to at least 1")
+    return counts

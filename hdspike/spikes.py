@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from hdspike import check
 from hdspike.files import write_bytes
-from hdspike.jit import kernel
 
 __all__ = [
     "EVENT",
@@ -75,20 +74,6 @@ class Stimuli:
         return out
 
 
-@kernel
-def _schedule(indptr, lines, rank, per_tick, out):
-    """Order each query's lines by (rank), then by address within a tick; returns the events written."""
-    for q in range(len(indptr) - 1):
-        low, high = indptr[q], indptr[q + 1]
-        order = np.argsort(rank[lines[low:high]])
-        for p in range(high - low):
-            out[low + p] = lines[low + order[p]]
-        for start in range(low, high, per_tick):
-            end = min(start + per_tick, high)
-            out[start:end] = np.sort(out[start:end])
-    return indptr[-1]
-
-
 def schedule(indptr: Any, lines: Any, *, rank: Any, per_tick: int) -> Stimuli:
     """Put the active lines of each query in the stated order.
 
@@ -111,9 +96,10 @@ def schedule(indptr: Any, lines: Any, *, rank: Any, per_tick: int) -> Stimuli:
         raise ValueError("rank must be a permutation of 0 … number of lines − 1")
     if active.size and not (0 <= active.min() and active.max() < len(ranks)):
         raise ValueError(f"lines must be in [0, {len(ranks)}), got {active.min()} … {active.max()}")
-    out = np.empty_like(active)
-    _schedule(starts, active, ranks, per_tick, out)
-    return Stimuli(starts, out, per_tick)
+    query = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    ordered = active[np.lexsort((ranks[active], query))]
+    tick = (np.arange(len(active)) - starts[query]) // per_tick
+    return Stimuli(starts, ordered[np.lexsort((ordered, tick, query))], per_tick)
 
 
 def latency(strengths: Any, *, period_ps: int) -> NDArray[Any]:

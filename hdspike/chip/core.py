@@ -1,0 +1,284 @@
+"""A core: a serial server of its input FIFO, its neurons, and (on one core) the k-winner-take-all unit.
+
+A packet leaves the FIFO when its service starts; the service lasts
+
+- an input packet: ``synaptic_event_ps`` × its synapses in this core; at its end ``v ← v + w``;
+- a spike at the k-winner-take-all unit: ``synaptic_event_ps``; at its end it is counted;
+- an inhibition packet, and an input packet after it: ``packet_ps``;
+- a packet of pure traffic: the time that it brings along.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdspike.chip.lean import lean_kernel
+from hdspike.chip.mesh import (
+    DEADLOCK,
+    HOST,
+    INHIBITION,
+    INPUT,
+    SOUND,
+    SPIKE,
+    Chip,
+    _ask,
+    _core_link,
+    _land,
+    _offer,
+    _remove,
+    _schedule,
+    _settle,
+    _show,
+)
+from hdspike.chip.queue import _pop
+from hdspike.spikes import EVENT
+
+__all__ = ["Body", "Chip", "body"]
+
+BARRIER, ASYNC = 0, 1
+
+
+class Body(NamedTuple):
+    """The neurons of all cores: synapses, potentials, and what they did."""
+
+    targets: NDArray[np.int32]
+    weights: NDArray[np.int8]  # empty where every weight is +1
+    potential: NDArray[np.int32]
+    received: NDArray[np.int32]
+    fired: NDArray[np.int8]
+    stamp: NDArray[np.int64]  # the last step in which the neuron received an event
+    touched: NDArray[np.int32]  # the neurons that did so in this step, meter["touched"] of them
+    served: NDArray[np.int32]  # spikes in the order in which the k-WTA unit counted them
+    served_potential: NDArray[np.int32]
+    scratch: NDArray[np.int64]
+    inputs: NDArray[Any]  # the record of input deliveries, EVENT rows
+    spikes: NDArray[Any]  # the record of spikes
+
+
+def body(neurons: int, targets: NDArray[np.int32], weights: NDArray[np.int8] | None, *, limit: int) -> Body:
+    """Neurons at rest; up to ``limit`` input deliveries and as many spikes will be recorded."""
+    return Body(
+        targets,
+        np.empty(0, dtype=np.int8) if weights is None else weights,
+        np.zeros(neurons, dtype=np.int32),
+        np.zeros(neurons, dtype=np.int32),
+        np.zeros(neurons, dtype=np.int8),
+        np.zeros(neurons, dtype=np.int64),
+        np.zeros(neurons, dtype=np.int32),
+        np.zeros(neurons, dtype=np.int32),
+        np.zeros(neurons, dtype=np.int32),
+        np.zeros(neurons, dtype=np.int64),
+        np.zeros(limit, dtype=EVENT),
+        np.zeros(limit, dtype=EVENT),
+    )
+
+
+@lean_kernel
+def _sort_key(potential, neuron):
+    """Sorts by higher potential, then by lower index: both are 32-bit integers."""
+    return (np.int64(2147483647) - np.int64(potential)) * np.int64(2147483648) + np.int64(neuron)
+
+
+@lean_kernel
+def _sort(cells, count):
+    """Sort the first ``count`` cells, in place: a heap sort."""
+    for begin in range(count // 2 - 1, -1, -1):
+        _sift(cells, begin, count)
+    for end in range(count - 1, 0, -1):
+        cells[0], cells[end] = cells[end], cells[0]
+        _sift(cells, 0, end)
+
+
+@lean_kernel
+def _sift(cells, place, count):
+    """Let a cell sink in the heap of the first ``count``, the largest on top."""
+    value = cells[place]
+    while True:
+        below = 2 * place + 1
+        if below >= count:
+            break
+        if below + 1 < count and cells[below + 1] > cells[below]:
+            below += 1
+        if cells[below] <= value:
+            break
+        cells[place] = cells[below]
+        place = below
+    cells[place] = value
+
+
+@lean_kernel
+def _new_packet(chip, link, kind, first, last, address, offered):
+    """A packet out of the pool, to the core (or host) at the end of ``link``."""
+    meter = chip.meter[0]
+    packet = meter["pool"]
+    meter["pool"] += 1
+    one = chip.packets[packet]
+    one["destination"] = link
+    one["tile"] = link // meter["ports"]
+    one["kind"] = kind
+    one["first"] = first
+    one["last"] = last
+    one["address"] = address
+    one["offered"] = offered
+    one["finished"] = -1
+    return packet
+
+
+@lean_kernel
+def _inhibit(chip, used):
+    """The k-WTA unit multicasts: one packet to each core in use and one to the host."""
+    meter = chip.meter[0]
+    source = _core_link(chip, meter["kwta_core"])  # a core's input queue has the number of its link
+    for core in range(used):
+        link = _core_link(chip, core)
+        _offer(chip, source, _new_packet(chip, link, INHIBITION, 0, 0, core, meter["now"]))
+    _offer(chip, source, _new_packet(chip, meter["host"], INHIBITION, 0, 0, -1, meter["now"]))
+
+
+@lean_kernel
+def _spike(chip, body, core, neuron, time):
+    """A neuron fires at ``time``: its spike sets out for the k-WTA unit."""
+    meter = chip.meter[0]
+    body.fired[neuron] = 1
+    meter["fired"] += 1
+    if meter["logged_spikes"] < len(body.spikes):
+        body.spikes[meter["logged_spikes"]]["time"] = time
+        body.spikes[meter["logged_spikes"]]["address"] = neuron
+    meter["logged_spikes"] += 1
+    source = _core_link(chip, core)
+    link = _core_link(chip, meter["kwta_core"])
+    packet = _new_packet(chip, link, SPIKE, body.potential[neuron], 0, neuron, time)
+    _offer(chip, source, packet)
+
+
+@lean_kernel
+def _integrate(chip, body, core, packet):
+    """Deliver an input packet to the neurons of a core."""
+    meter = chip.meter[0]
+    own = chip.cores[core]
+    low, high = chip.packets[packet]["first"], chip.packets[packet]["last"]
+    weighted = len(body.weights) > 0
+    step = meter["step"]
+    for s in range(low, high):
+        neuron = body.targets[s]
+        body.potential[neuron] += body.weights[s] if weighted else np.int8(1)
+        body.received[neuron] += 1
+        if body.stamp[neuron] != step:
+            body.stamp[neuron] = step
+            body.touched[meter["touched"]] = neuron
+            meter["touched"] += 1
+            own["active"] += 1
+    own["synaptic_events"] += high - low
+    meter["synaptic_events"] += high - low
+    if meter["logged_inputs"] < len(body.inputs):
+        body.inputs[meter["logged_inputs"]]["time"] = meter["now"]
+        body.inputs[meter["logged_inputs"]]["address"] = chip.packets[packet]["address"]
+    meter["logged_inputs"] += 1
+
+
+@lean_kernel
+def _fire_at_once(chip, body, core, packet):
+    """Without a barrier: the neurons that this packet brought to θ fire, higher potential first."""
+    meter = chip.meter[0]
+    found = 0
+    for s in range(chip.packets[packet]["first"], chip.packets[packet]["last"]):
+        neuron = body.targets[s]
+        if body.fired[neuron] == 0 and body.potential[neuron] >= meter["theta"]:
+            body.scratch[found] = _sort_key(body.potential[neuron], neuron)
+            found += 1
+    _sort(body.scratch, found)
+    for i in range(found):
+        _spike(chip, body, core, body.scratch[i] % np.int64(2147483648), meter["now"])
+
+
+@lean_kernel
+def _start(chip, core):
+    """An idle core begins to serve the head of its input FIFO, if there is one."""
+    meter = chip.meter[0]
+    own = chip.cores[core]
+    queue = meter["routers"] + core
+    if own["serving"] >= 0 or chip.queues[queue]["waiting"] == 0:
+        return
+    packet = _remove(chip, queue)
+    chip.queues[queue]["held"] -= 1
+    _ask(chip, chip.queues[queue]["feeder"])
+    kind = chip.packets[packet]["kind"]
+    if kind == INPUT:
+        synapses = chip.packets[packet]["last"] - chip.packets[packet]["first"]
+        service = meter["packet"] if own["inhibited"] else synapses * meter["synaptic_event"]
+    elif kind == SPIKE:
+        service = meter["synaptic_event"]
+    elif kind == INHIBITION:
+        service = meter["packet"]
+    else:
+        service = chip.packets[packet]["service"]
+    own["serving"] = packet
+    own["busy"] += service
+    _schedule(chip, meter["now"], service, meter["routers"] + core)
+
+
+@lean_kernel
+def _finish(chip, body, core, used):
+    """A core has served a packet: it takes effect, and the next one begins."""
+    meter = chip.meter[0]
+    own = chip.cores[core]
+    packet = own["serving"]
+    own["serving"] = -1
+    own["packets"] += 1
+    meter["delivered"] += 1
+    chip.packets[packet]["finished"] = meter["now"]
+    kind = chip.packets[packet]["kind"]
+    if kind == INPUT:
+        if not own["inhibited"]:
+            _integrate(chip, body, core, packet)
+            if meter["timed"] == ASYNC:
+                _fire_at_once(chip, body, core, packet)
+    elif kind == SPIKE:
+        body.served[meter["served"]] = chip.packets[packet]["address"]
+        body.served_potential[meter["served"]] = chip.packets[packet]["first"]
+        meter["served"] += 1
+        if meter["timed"] == ASYNC and meter["served"] == meter["k"]:
+            _inhibit(chip, used)
+    elif kind == INHIBITION:
+        own["inhibited"] = 1
+    _start(chip, core)
+
+
+@lean_kernel
+def _silence_host(chip):
+    """Inhibition has reached the host: what it has not yet sent is cancelled."""
+    meter = chip.meter[0]
+    queue = meter["host"]
+    meter["cancelled"] += chip.queues[queue]["waiting"]
+    chip.queues[queue]["waiting"] = 0
+    chip.queues[queue]["want"] = -1
+    meter["silenced"] = 1
+
+
+@lean_kernel
+def _drain(chip, body, used):
+    """Let everything that is on its way arrive: the event loop. Returns the fault, if any."""
+    meter = chip.meter[0]
+    while meter["pending"] > 0 and meter["fault"] == SOUND:
+        meter["now"] = chip.heap[0]["time"]
+        address = chip.heap[0]["address"]
+        meter["pending"] = _pop(chip.heap, meter["pending"])
+        if address < meter["routers"]:
+            sink = _land(chip, address)
+            if sink >= meter["routers"]:
+                _start(chip, sink - meter["routers"])
+            elif sink == HOST:
+                _silence_host(chip)
+        elif address < meter["routers"] + meter["cores"]:
+            _finish(chip, body, address - meter["routers"], used)
+        else:
+            queue = address - meter["routers"] - meter["cores"]
+            if chip.queues[queue]["waiting"] > 0:
+                _show(chip, queue)
+        _settle(chip)
+    if meter["fault"] == SOUND:
+        settled = meter["delivered"] + meter["dropped"] + meter["cancelled"]
+        if meter["injected"] != settled:
+            meter["fault"] = DEADLOCK
+    return meter["fault"]

@@ -1,0 +1,128 @@
+"""Hypervectors: the checked batch of dense binary vectors that people hold."""
+
+from typing import Any
+
+import numpy as np
+from bitarray import bitarray
+from numpy.typing import NDArray
+
+from hdspike import bits, check
+
+__all__ = ["Hypervectors"]
+
+
+class Hypervectors:
+    """A batch of binary vectors of ``dim`` bits, 64 to a word.
+
+    ``a ^ b`` (or ``a * b``) binds, ``a >> 3`` moves every bit up by 3 places (``<<`` back), ``==`` compares
+    vector by vector, slicing takes from the batch, ``numpy.asarray`` gives the words ``(..., ⌈dim/64⌉)``.
+    Shapes broadcast as in NumPy. The bits beyond ``dim`` in the last word are always zero.
+
+    >>> a = Hypervectors.random(2, 100, rng=0)
+    >>> bool(np.all((a ^ a).count() == 0)), bool(np.all(a >> 3 << 3 == a))
+    (True, True)
+    """
+
+    __slots__ = ("dim", "words")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, words: Any, dim: int) -> None:
+        self.dim = check.integer("dim", dim, low=1)
+        self.words = bits.words_of("words", words, dim)
+        if self.words.size and np.any(self.words[..., -1] & ~bits.tail_mask(dim)):
+            raise ValueError(f"words must have zero bits beyond dim {dim}")
+
+    @classmethod
+    def random(cls, num: int, dim: int, *, rng: check.Rng = None) -> "Hypervectors":
+        """``num`` vectors of independent fair bits."""
+        return cls(bits.random(num, dim, rng=rng), dim)
+
+    @classmethod
+    def from_bits(cls, values: Any) -> "Hypervectors":
+        """From zeros and ones ``(..., dim)``."""
+        return cls(bits.pack(values), np.asarray(values).shape[-1])
+
+    @classmethod
+    def from_bitarray(cls, value: bitarray) -> "Hypervectors":
+        """A single vector from a ``bitarray`` of either endianness."""
+        if not isinstance(value, bitarray):
+            raise TypeError(f"value must be a bitarray, not {type(value).__name__}")
+        return cls.from_bits(np.array(value.tolist(), dtype=np.uint8))
+
+    def bitarray(self, index: int = 0) -> bitarray:
+        """One vector of the batch as a little-endian ``bitarray``."""
+        flat = self.words.reshape(-1, self.words.shape[-1])
+        out = bitarray(endian="little")
+        out.frombytes(flat[index].astype("<u8").tobytes())
+        return out[: self.dim]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the batch, without the axis of words."""
+        return self.words.shape[:-1]
+
+    def bits(self) -> NDArray[np.uint8]:
+        """Zeros and ones ``(..., dim)``."""
+        return bits.unpack(self.words, self.dim)
+
+    def count(self) -> NDArray[np.int64]:
+        """Ones per vector."""
+        return bits.popcount(self.words, self.dim)
+
+    def permute(self, shifts: int = 1) -> "Hypervectors":
+        """Bit ``i`` moves to ``(i + shifts) mod dim``."""
+        return Hypervectors(bits.rotate(self.words, self.dim, shifts), self.dim)
+
+    def bundle(self, *, weights: Any = None) -> "Hypervectors":
+        """The (weighted) majority over the last axis of the batch: see :func:`hdspike.bits.majority`."""
+        return Hypervectors(bits.majority(self.words, self.dim, weights=weights), self.dim)
+
+    def hamming(self, other: "Hypervectors") -> NDArray[np.int32]:
+        """Differing bits of every pair of two batches of one axis: ``(len(self), len(other))``."""
+        self._same_dim(other)
+        return bits.hamming(self.words, other.words, self.dim)
+
+    def _same_dim(self, other: "Hypervectors") -> None:
+        if self.dim != other.dim:
+            raise ValueError(f"dim must be the same on both sides, got {self.dim} and {other.dim}")
+
+    def __xor__(self, other: object) -> "Hypervectors":
+        if not isinstance(other, Hypervectors):
+            return NotImplemented
+        self._same_dim(other)
+        return Hypervectors(self.words ^ other.words, self.dim)
+
+    __mul__ = __xor__
+
+    def __rshift__(self, shifts: int) -> "Hypervectors":
+        return self.permute(shifts)
+
+    def __lshift__(self, shifts: int) -> "Hypervectors":
+        return self.permute(-shifts)
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, Hypervectors):
+            return NotImplemented
+        self._same_dim(other)
+        return np.all(self.words == other.words, axis=-1)
+
+    def __getitem__(self, key: Any) -> "Hypervectors":
+        if self.words.ndim == 1:
+            raise IndexError("a single hypervector has no batch to take from")
+        chosen = self.words.reshape(*self.shape, -1)[key]
+        if chosen.shape[-1:] != self.words.shape[-1:]:
+            raise IndexError(f"the index must leave the words whole, got {key!r}")
+        return Hypervectors(chosen, self.dim)
+
+    def __len__(self) -> int:
+        if self.words.ndim == 1:
+            raise TypeError("a single hypervector has no length; its dimension is .dim")
+        return self.words.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.words, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        shape = " × ".join(map(str, self.shape)) or "one"
+        ones = 100 * float(self.count().mean()) / self.dim if self.words.size else 0.0
+        return f"<Hypervectors: {shape} of {self.dim} bits, {ones:.1f} % ones>"

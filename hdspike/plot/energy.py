@@ -1,0 +1,154 @@
+"""Joules per query: one panel per ledger, never two ledgers in one panel."""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import EngFormatter, NullFormatter
+
+from hdspike.plot.style import COLOURS, DENSE, LEDGER_COLOURS, SPIKING
+
+__all__ = ["panels"]
+
+SIDES = {"spiking": SPIKING, "dense": DENSE}
+NEEDED = ("label", "ledger", "node", "low", "nominal", "high")
+ENGINEERING = EngFormatter(unit="J", places=None)
+
+
+def panels(
+    target: Figure | SubFigure | Axes | Sequence[Axes],
+    bars: Sequence[Mapping[str, Any]],
+    *,
+    footnote: bool = True,
+) -> list[Axes]:
+    """Draw energy bars, one panel per ledger, on a logarithmic axis in joules per query.
+
+    ``bars`` are mappings with ``label``, ``ledger``, ``node``, ``low``, ``nominal`` and ``high`` (J per query;
+    0 < low ≤ nominal ≤ high): ``{"label": "…", **bill.as_json()}``. Optional: ``components`` (name → J, written
+    as shares under the label: stacked bars lie on a logarithmic axis), ``sources`` (footnote), ``side``
+    (``"spiking"`` or ``"dense"``: the colour). A bar reaches to ``nominal``, its whisker from ``low`` to ``high``
+    (5th to 95th percentile); the length of a bar means nothing on a logarithmic axis, only its end does.
+
+    ``target`` is an empty figure (it gets the panels, in the order in which the ledgers appear), one axes per
+    ledger in that order, or a single axes. Returns the axes. ``ValueError`` where bars of two ledgers would
+    share a panel, where the axes do not match the ledgers, and for a bar that breaks the rules above.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for index, bar in enumerate(bars):
+        _check_bar(index, bar)
+        groups.setdefault(bar["ledger"], []).append(bar)
+    if not groups:
+        raise ValueError("bars must hold at least one bar, got none")
+
+    if isinstance(target, Axes):
+        axes = [target]
+    elif isinstance(target, Figure | SubFigure):
+        heights = [len(group) + 1.0 for group in groups.values()]
+        grid = target.subplots(len(groups), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+        axes = list(grid[:, 0])
+    else:
+        axes = list(target)
+    if len(axes) != len(groups):
+        raise ValueError(
+            f"bars must give one ledger to each panel, got {len(groups)} ledger(s) "
+            f"({', '.join(groups)}) for {len(axes)} axes"
+        )
+
+    cited: list[str] = []
+    for ax, (ledger, group) in zip(axes, groups.items(), strict=True):
+        _panel(ax, ledger, group, cited if footnote else None)
+    axes[-1].set_xlabel("energy per query (J, logarithmic); whisker: 5th to 95th percentile")
+    if footnote and cited:
+        # One line a source, in the label of the last axis, so that every layout leaves room for it.
+        lines = [
+            textwrap.fill(f"[{i}] {text}", 118, subsequent_indent="     ") for i, text in enumerate(cited, 1)
+        ]
+        axes[-1].annotate(
+            "\n".join(lines),
+            xy=(0, 0),
+            xytext=(0, -42),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=7.5,
+            color=COLOURS["grey"],
+            va="top",
+            ha="left",
+        )
+    return axes
+
+
+def _check_bar(index: int, bar: Mapping[str, Any]) -> None:
+    for key in NEEDED:
+        if key not in bar:
+            raise ValueError(f"bars[{index}] must have {', '.join(NEEDED)}, got no {key}")
+    if bar["ledger"] not in LEDGER_COLOURS:
+        known = ", ".join(LEDGER_COLOURS)
+        raise ValueError(f"bars[{index}].ledger must be one of {known}, got {bar['ledger']!r}")
+    low, nominal, high = (float(bar[key]) for key in ("low", "nominal", "high"))
+    if not (0.0 < low <= nominal <= high < math.inf):
+        raise ValueError(f"bars[{index}] must have 0 < low ≤ nominal ≤ high, got {low}, {nominal}, {high}")
+    side = bar.get("side")
+    if side is not None and side not in SIDES:
+        raise ValueError(f"bars[{index}].side must be one of {', '.join(SIDES)}, got {side!r}")
+
+
+def _panel(ax: Axes, ledger: str, bars: Sequence[Mapping[str, Any]], cited: list[str] | None) -> None:
+    """One ledger."""
+    left = 10.0 ** math.floor(math.log10(min(float(bar["low"]) for bar in bars)) - 0.3)
+    right = max(float(bar["high"]) for bar in bars)
+    nodes = list(dict.fromkeys(str(bar["node"]) for bar in bars))
+    ax.set_xscale("log")
+    labels = []
+    for row, bar in enumerate(bars):
+        low, nominal, high = (float(bar[key]) for key in ("low", "nominal", "high"))
+        colour = SIDES.get(str(bar.get("side")), LEDGER_COLOURS[ledger])
+        ax.barh(row, nominal - left, left=left, height=0.55, color=colour, alpha=0.85, zorder=2)
+        whisker = [[nominal - low], [high - nominal]]
+        ax.errorbar(
+            nominal, row, xerr=whisker, fmt="none", ecolor="black", elinewidth=1.2, capsize=4, zorder=3
+        )
+        numbers = ""
+        if cited is not None:
+            cited.extend(source for source in bar.get("sources", ()) if source not in cited)
+            numbers = "".join(f" [{cited.index(source) + 1}]" for source in bar.get("sources", ()))
+        ax.annotate(
+            f"{_joules(nominal)}{numbers}",
+            (high, row),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+        small = _shares(bar.get("components", {}))
+        node = f" ({bar['node']})" if len(nodes) > 1 else ""
+        labels.append(f"{bar['label']}{node}" + (f"\n{small}" if small else ""))
+    ax.set_yticks(range(len(bars)), labels, fontsize=9)
+    ax.set_ylim(len(bars) - 0.5, -0.5)
+    decades = math.log10(right / left)
+    ax.set_xlim(left, right * 10 ** (0.3 * decades + 0.2))  # room for the values
+    ax.xaxis.set_major_formatter(ENGINEERING)
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(axis="y", visible=False)
+    ax.set_title(f"{ledger} ledger, {' and '.join(nodes)}", loc="left")
+
+
+def _shares(components: Mapping[str, float]) -> str:
+    """Nominal shares, largest first: ``memory 97 %, compute 3 %``."""
+    total = sum(components.values())
+    if total <= 0.0 or len(components) < 2:
+        return ""
+    ranked = sorted(components.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {_percent(joules / total)}" for name, joules in ranked if joules > 0.0)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "<1 %"
+
+
+def _joules(value: float) -> str:
+    """Three significant digits with an engineering prefix: ``1.45 mJ``."""
+    exponent = math.floor(math.log10(float(f"{value:.3g}")) + 1e-12)
+    return EngFormatter(unit="J", places=2 - exponent % 3)(value)

@@ -1,0 +1,54 @@
+"""The dense binary spatter code (Kanerva 1996): fair random bits, XOR binding, majority bundling.
+
+Score: equal bits, ``D − |a ⊕ b|``. Similarity: ``1 − 2·|a ⊕ b| ÷ D``, 0 for random pairs with a standard
+deviation of ``1/√D``.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdspike import bits, check
+from hdspike.spaces.base import Space
+
+
+class BSC(Space):
+    """Dense binary vectors of ``dim`` bits, stored as ``⌈dim/64⌉`` words."""
+
+    name = "bsc"
+
+    def __init__(self, dim: int) -> None:
+        self.dim = check.integer("dim", dim, low=1)
+        self.width = bits.word_count(dim)
+        self.top_score = dim
+
+    def __repr__(self) -> str:
+        return f"BSC({self.dim})"
+
+    def checked(self, name: str, vectors: Any) -> NDArray[np.uint64]:
+        return bits.words_of(name, vectors, self.dim)
+
+    def random(self, num: int, *, rng: check.Rng = None) -> NDArray[np.uint64]:
+        return bits.random(num, self.dim, rng=rng)
+
+    def bind(self, a: Any, b: Any) -> NDArray[np.uint64]:
+        return np.bitwise_xor(self.checked("a", a), self.checked("b", b))
+
+    def inverse(self, a: Any) -> NDArray[np.uint64]:
+        """XOR is its own inverse."""
+        return self.checked("a", a).copy()
+
+    def bundle(self, vectors: Any, *, weights: Any = None) -> NDArray[np.uint64]:
+        """The weighted majority of each bit; ties as in :func:`hdspike.bits.majority`."""
+        return bits.majority(vectors, self.dim, weights=weights)
+
+    def permute(self, a: Any, shifts: int = 1) -> NDArray[np.uint64]:
+        """Bit ``i`` moves to ``(i + shifts) mod dim``."""
+        return bits.rotate(a, self.dim, shifts)
+
+    def score(self, queries: Any, items: Any) -> NDArray[np.int32]:
+        return np.int32(self.dim) - bits.hamming(queries, items, self.dim)
+
+    def similarity(self, queries: Any, items: Any) -> NDArray[np.float64]:
+        return 2.0 * self.score(queries, items) / self.dim - 1.0
