@@ -1,0 +1,50 @@
+"""hdspike: what would a transformer be if it were built like a brain, and what would it cost?
+
+The public names load on first use, so that ``import hdspike`` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+PUBLIC = {
+    "BSC": "hdspike.spaces",
+    "SBC": "hdspike.spaces",
+    "Hypervectors": "hdspike.hypervector",
+    "ItemMemory": "hdspike.memory",
+    "KWTA": "hdspike.network",
+    "Network": "hdspike.network",
+    "Outcome": "hdspike.network",
+    "Synapses": "hdspike.network",
+    "ChipConfig": "hdspike.chip",
+    "SpikingAttention": "hdspike.attention",
+    "Stimuli": "hdspike.spikes",
+    "price": "hdspike.energy",
+}
+ROOMS = ("attention", "bits", "chip", "dense", "encode", "energy", "functional", "network", "spaces", "spikes",
+         "substrate", "theory")  # fmt: skip
+
+__all__ = ["__version__", *sorted(PUBLIC)]
+
+if TYPE_CHECKING:
+    from hdspike.attention import SpikingAttention
+    from hdspike.chip import ChipConfig
+    from hdspike.energy import price
+    from hdspike.hypervector import Hypervectors
+    from hdspike.memory import ItemMemory
+    from hdspike.network import KWTA, Network, Outcome, Synapses
+    from hdspike.spaces import BSC, SBC
+    from hdspike.spikes import Stimuli
+
+
+def __getattr__(name: str) -> Any:
+    if name in PUBLIC:
+        return getattr(import_module(PUBLIC[name]), name)
+    if name in ROOMS:
+        return import_module(f"hdspike.{name}")
+    raise AttributeError(f"module 'hdspike' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *ROOMS])

@@ -31,6 +31,8 @@ def array(name: str, value: Any, dtype: Any, *, ndim: int | None = None) -> NDAr
     """``value`` as a contiguous array of ``dtype``; a cast that would change a value is an error."""
     wanted = np.dtype(dtype)
     given = np.asarray(value)
+    if given.size == 0 and not isinstance(value, np.ndarray):
+        given = given.astype(wanted)  # an empty list has no dtype of its own
     if given.dtype != wanted:
         if given.dtype.kind not in "biu" or wanted.kind not in "iu":
             raise TypeError(f"{name} must have dtype {wanted}, got {given.dtype}")
@@ -60,7 +62,20 @@ def bundle_weights(weights: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
         raise ValueError(f"a bundle must have at least one vector along axis −2, got batch shape {shape}")
     if weights is None:
         return np.ones(shape, dtype=np.int64)
-    counts = np.ascontiguousarray(np.broadcast_to(array("weights", weights, np.int64), shape))
-    if counts.size and (counts.min() < 0 or counts.sum(axis=-1).min() < 1):
-        raise ValueError("weights must be at least 0 and sum to at least 1")
+    given = array("weights", weights, np.int64)
+    try:
+        counts = np.ascontiguousarray(np.broadcast_to(given, shape))
+    except ValueError as error:
+        raise ValueError(f"weights must broadcast to the batch {shape}, got shape {given.shape}") from error
+    if counts.size and (counts.min() < 0 or counts.max() > 2**62 // shape[-1]):
+        raise ValueError(f"weights must be in [0, 2^62 ÷ {shape[-1]}], got {counts.min()} … {counts.max()}")
+    if counts.size and counts.sum(axis=-1).min() < 1:
+        raise ValueError("weights must sum to at least 1")
     return counts
+
+
+def batch(name: str, value: NDArray[Any], *, least: int = 0) -> NDArray[Any]:
+    """``value`` if it is a batch ``(n, width)`` of at least ``least`` vectors."""
+    if value.ndim != 2 or len(value) < least:
+        raise ValueError(f"{name} must be a batch (n, width) with n ≥ {least}, got shape {value.shape}")
+    return value

@@ -29,11 +29,12 @@ def levels(space: Space, num: int, *, rng: check.Rng = None) -> NDArray[Any]:
     check.integer("num", num, low=1)
     random = check.generator(rng)
     low, high = space.random(2, rng=random)
-    share = np.arange(num)[:, None] / max(num - 1, 1)
+    level = np.arange(num)[:, None]
+    coordinates = space.dim if isinstance(space, BSC) else space.width
+    swapped = random.permutation(coordinates)[None, :] * max(num - 1, 1) < level * coordinates
     if isinstance(space, BSC):
-        swap = bits.pack(random.permutation(space.dim)[None, :] < share * space.dim)
+        swap = bits.pack(swapped)
         return (low & ~swap) | (high & swap)
-    swapped = random.permutation(space.width)[None, :] < share * space.width
     return np.where(swapped, high, low)
 
 
@@ -50,7 +51,7 @@ def ngrams(space: Space, items: Any, tokens: Any, *, n: int) -> NDArray[Any]:
     It matches another n-gram wholly or not at all. Items ``(V, width)``, tokens ``(T,)`` → ``(T − n + 1,
     width)``; row ``i`` ends at token ``i + n − 1``.
     """
-    vectors = space.checked("items", items)
+    vectors = check.batch("items", space.checked("items", items))
     given = _tokens(tokens, vectors)
     check.integer("n", n, low=1)
     if len(given) < n:
@@ -119,7 +120,7 @@ def contexts(space: Space, items: Any, tokens: Any, positions: Any, *, order: in
     Returns:
         ``(P, width)`` context vectors.
     """
-    vectors = space.checked("items", items)
+    vectors = check.batch("items", space.checked("items", items))
     given = _tokens(tokens, vectors)
     check.integer("order", order, low=1)
     places = check.array("positions", positions, np.int64, ndim=1)
@@ -160,6 +161,9 @@ def project(vectors: Any, dim: int, *, centre: Any = None, rng: check.Rng = None
     given = np.asarray(vectors, dtype=np.float64)
     if given.ndim == 0 or not np.all(np.isfinite(given)):
         raise ValueError("vectors must be finite numbers with at least one axis")
-    shifted = given if centre is None else given - np.asarray(centre, dtype=np.float64)
+    middle = np.zeros(given.shape[-1]) if centre is None else np.asarray(centre, dtype=np.float64)
+    if middle.shape != given.shape[-1:] or not np.all(np.isfinite(middle)):
+        raise ValueError(f"centre must be {given.shape[-1]} finite numbers, got shape {middle.shape}")
+    shifted = given - middle
     normal = check.generator(rng).standard_normal((given.shape[-1], check.integer("dim", dim, low=1)))
     return bits.pack(shifted @ normal > 0)

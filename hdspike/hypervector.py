@@ -1,5 +1,6 @@
 """Hypervectors: the checked batch of dense binary vectors that people hold."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -109,10 +110,8 @@ class Hypervectors:
     def __getitem__(self, key: Any) -> "Hypervectors":
         if self.words.ndim == 1:
             raise IndexError("a single hypervector has no batch to take from")
-        chosen = self.words.reshape(*self.shape, -1)[key]
-        if chosen.shape[-1:] != self.words.shape[-1:]:
-            raise IndexError(f"the index must leave the words whole, got {key!r}")
-        return Hypervectors(chosen, self.dim)
+        places = np.arange(math.prod(self.shape)).reshape(self.shape)[key]
+        return Hypervectors(self.words.reshape(-1, self.words.shape[-1])[places], self.dim)
 
     def __len__(self) -> int:
         if self.words.ndim == 1:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.jit import kernel, spread
 
-__all__ = ["Fitted", "Split", "backoff", "fit_linear", "fit_scores", "split", "softmax_votes", "unigram"]
+__all__ = ["Fitted", "Split", "backoff", "evaluate", "fit_distribution", "fit_linear", "fit_scores", "split", "softmax_votes", "unigram"]
 
 BETAS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 24.0, 32.0, 48.0, 64.0, 96.0)
 LAMBDAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
@@ -103,9 +103,10 @@ def _best_lambda(
     return min(zip(costs, LAMBDAS, strict=True))
 
 
-def _evaluate(
+def evaluate(
     q: NDArray[np.float64], prior: NDArray[np.float64], targets: NDArray[np.int64], beta: float, lam: float
 ) -> Fitted:
+    """Accuracy and bits per character of ``λ·q + (1 − λ)·unigram`` on the given targets."""
     mixed = lam * q + (1 - lam) * prior
     return Fitted(top1(mixed, targets), bits_per_char(mixed, targets), beta, lam)
 
@@ -144,7 +145,7 @@ def fit_scores(
     scores, spoke, targets = development
     beta, lam = fit_linear(((b, _softmax(scores, b, spoke, prior)) for b in BETAS), targets, prior)
     scores, spoke, targets = queries
-    return _evaluate(_softmax(scores, beta, spoke, prior), prior, targets, beta, lam)
+    return evaluate(_softmax(scores, beta, spoke, prior), prior, targets, beta, lam)
 
 
 # --- softmax attention over the same keys -------------------------------------------------------------
@@ -253,4 +254,4 @@ def fit_distribution(
     betas = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
     beta, lam = fit_linear(((b, sharpen(p, b)) for b in betas), targets, prior)
     p, targets = queries
-    return _evaluate(sharpen(p, beta), prior, targets, beta, lam)
+    return evaluate(sharpen(p, beta), prior, targets, beta, lam)

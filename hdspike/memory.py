@@ -23,9 +23,7 @@ class ItemMemory:
 
     def __init__(self, space: Space, items: Any) -> None:
         self.space = space
-        self.items = space.checked("items", items)
-        if self.items.ndim != 2 or len(self.items) == 0:
-            raise ValueError(f"items must be a batch (M, width) with M ≥ 1, got shape {self.items.shape}")
+        self.items = check.batch("items", space.checked("items", items), least=1)
 
     def __len__(self) -> int:
         return len(self.items)

@@ -5,6 +5,7 @@ A sim is a file ``sims/NN_name.py`` with a docstring that states the question an
 numbers alone. It runs as a script and as ``hdspike sim NAME``, and writes ``NN_name.json`` and ``.svg``.
 """
 
+import ast
 import importlib.util
 import json
 import sys
@@ -18,7 +19,7 @@ from hdspike import check
 from hdspike.files import write_text
 from hdspike.plot import style
 
-__all__ = ["available", "load", "main", "run"]
+__all__ = ["available", "load", "main", "question", "run"]
 
 
 def folder() -> Path:
@@ -47,6 +48,11 @@ def load(name: str) -> ModuleType:
             spec.loader.exec_module(module)
             return module
     raise ValueError(f"NAME must be a sim, one of {', '.join(known)}, got {name!r}")
+
+
+def question(name: str) -> str:
+    """The question that a sim asks: the first line of its docstring."""
+    return (ast.get_docstring(ast.parse(available()[name].read_text(encoding="utf-8"))) or "").split("\n")[0]
 
 
 def plain(value: Any) -> Any:

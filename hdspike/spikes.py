@@ -12,6 +12,7 @@ AER; Mahowald 1992). Two views live here:
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,16 @@ class Stimuli:
     indptr: NDArray[np.int64]
     lines: NDArray[np.int32]
     per_tick: int
+
+    def __post_init__(self) -> None:
+        starts = check.array("indptr", self.indptr, np.int64, ndim=1)
+        lines = check.array("lines", self.lines, np.int32, ndim=1)
+        if len(starts) < 1 or starts[0] != 0 or starts[-1] != len(lines) or np.any(np.diff(starts) < 0):
+            raise ValueError("indptr must rise from 0 to the number of lines")
+        object.__setattr__(self, "indptr", starts)
+        object.__setattr__(self, "lines", lines)
+        longest = max(1, int(np.diff(starts).max(initial=1)))
+        object.__setattr__(self, "per_tick", min(check.integer("per_tick", self.per_tick, low=1), longest))
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -110,6 +121,9 @@ def latency(strengths: Any, *, period_ps: int) -> NDArray[Any]:
     """
     check.integer("period_ps", period_ps, low=0)
     values = np.asarray(strengths)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"strengths must be numbers, got dtype {values.dtype}")
+    values = values.astype(np.float64)
     if values.ndim != 1 or not np.all(np.isfinite(values)):
         raise ValueError(f"strengths must be one row of finite numbers, got shape {values.shape}")
     active = np.flatnonzero(values > 0)
@@ -168,11 +182,12 @@ def load_events(path: str | Path) -> NDArray[Any]:
             header = json.loads(line)
             known = header["format"] == FORMAT
             version, count = int(header["version"]), int(header["events"])
-        except (ValueError, KeyError, TypeError) as error:
+            left = os.fstat(file.fileno()).st_size - len(line)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"{path} is not an hdspike event file: no header") from error
         if not known or version != VERSION or count < 0:
             raise ValueError(f"{path} must be {FORMAT} version {VERSION}, its header says {header}")
-        body = file.read(count * EVENT.itemsize + 1)
-    if len(body) != count * EVENT.itemsize:
-        raise ValueError(f"{path} must hold {count} events of {EVENT.itemsize} bytes, its size differs")
+        if left != count * EVENT.itemsize:
+            raise ValueError(f"{path} must hold {count} events of {EVENT.itemsize} bytes, its size differs")
+        body = file.read(left)
     return np.frombuffer(body, dtype=EVENT).copy()

@@ -5,6 +5,7 @@ block (``length = L`` values) of a sparse block code. Most laws hold for both, w
 difference. Nothing here draws a random number, except where a function takes ``rng``.
 """
 
+from functools import cache
 from math import comb, exp, lgamma, log, log2, pi, sqrt
 from typing import Any
 
@@ -66,8 +67,11 @@ def mode_agreement(k: int, *, length: int = 2) -> float:
     >>> round(mode_agreement(3), 4), round(1 - mode_agreement(201), 5)
     (0.75, 0.47183)
     """
-    check.integer("k", k, low=1)
-    check.integer("length", length, low=2)
+    return _mode_agreement(check.integer("k", k, low=1), check.integer("length", length, low=2))
+
+
+@cache
+def _mode_agreement(k: int, length: int) -> float:
     if length == 2:
         odd = k if k % 2 else k + 1
         half = (odd - 1) // 2

@@ -1,5 +1,6 @@
 """The layer: keys of one vector space become a network under a selection rule; a runner is plugged in."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,7 @@ class SpikingAttention:
         self, space: Space, keys: Any, *, k: int, rule: str = "exact", theta: int | None = None, seed: int = 0
     ) -> None:
         self.space, self.code = space, codes.of(space)
-        self.keys = space.checked("keys", keys)
-        if self.keys.ndim != 2 or len(self.keys) == 0:
-            raise ValueError(f"keys must be a batch (N, width) with N ≥ 1, got shape {self.keys.shape}")
+        self.keys = check.batch("keys", space.checked("keys", keys), least=1)
         self.k = check.integer("k", k, low=1, high=len(self.keys))
         self.rule = check.one_of("rule", rule, select.RULES)
         self.theta = theta
@@ -62,12 +61,15 @@ class SpikingAttention:
         """The layer as a network, for any runner. Dense keys take lines × keys synapses."""
         if self._network is None:
             self._network = self.code.network(self.keys, self.kwta)
+        elif self._network.kwta != self.kwta:
+            self._network = replace(self._network, kwta=self.kwta)
         return self._network
 
     def stimuli(self, queries: Any, *, per_tick: int | None = None) -> Stimuli:
         """The queries as ordered input events; ``per_tick`` overrides the events per tick of the rule."""
-        indptr, lines = self.code.active(self.space.checked("queries", queries))
-        return schedule(indptr, lines, rank=self.rank, per_tick=per_tick or self.per_tick)
+        indptr, lines = self.code.active(check.batch("queries", self.space.checked("queries", queries)))
+        ticked = self.per_tick if per_tick is None else per_tick
+        return schedule(indptr, lines, rank=self.rank, per_tick=ticked)
 
     def _dense(self, kwta: KWTA) -> functional.DenseLayer:
         return functional.DenseLayer(self.keys, self.code.lines, self.rank, self.per_tick, kwta)
@@ -82,13 +84,14 @@ class SpikingAttention:
     def potentials(self, queries: Any) -> NDArray[np.int32]:
         """Final potentials ``(Q, N)``: equal bits (bsc) or matching blocks (sbc)."""
         vectors = self.space.checked("queries", queries)
+        any_group = select.make("exact", k=1, top=self.code.top)  # final potentials depend on no rule
         if isinstance(self.space, BSC):
-            return functional.potentials(self._dense(select.make("exact", k=1, top=self.code.top)), vectors)
-        network = self._network or self.code.network(self.keys, select.make("exact", k=1, top=self.code.top))
-        return functional.potentials(network, self.stimuli(vectors))
+            return functional.potentials(self._dense(any_group), vectors)
+        if self._network is None:
+            self._network = self.code.network(self.keys, any_group)
+        return functional.potentials(self._network, self.stimuli(vectors))
 
     def calibrate(self, development: Any) -> int:
         """Set θ so that the development queries have k winners in the mean; returns θ."""
         self.theta = select.calibrate(self.potentials(development), k=self.k)
-        self._network = None
         return self.theta

@@ -16,7 +16,7 @@ LARGEST = 20  # the largest weight is 2^20
 def winner_weights(outcome: Outcome, *, by: str, top: int) -> NDArray[np.int64]:
     """An integer weight for every winner of ``outcome``, in its order.
 
-    ``by="count"``: ``2^⌊(v − v_weakest) ÷ (top/16)⌋``, from the events each winner counted beyond the weakest
+    ``by="count"``: ``2^⌊(v − v_weakest) ÷ ⌊top/16⌋⌋``, from the events each winner counted beyond the weakest
     winner of its query. ``by="rank"``: ``⌊k ÷ r⌋`` for the r-th of k winners to fire. ``by="none"``: 1.
 
     ``top`` is the span of potentials from chance to a perfect match: the blocks of a sparse code, half the bits

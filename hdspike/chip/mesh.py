@@ -163,6 +163,11 @@ def link_ends(config: ChipConfig) -> NDArray[np.int64]:
     return np.stack([tile, to], axis=1).astype(np.int64)
 
 
+def link_latencies(config: ChipConfig) -> NDArray[np.int64]:
+    """``(links,)``: how long a packet takes over each link, in ps."""
+    return mesh_state(config, packets=0).links["latency"].astype(np.int64)
+
+
 @lean_kernel
 def _core_link(chip, core):
     """The link that ends at a core, the destination of packets to it."""

@@ -66,7 +66,7 @@ class ChipRun:
     truncated: bool = False
 
     @property
-    def in_time(self) -> int:
+    def total_ps(self) -> int:
         """The simulated time of all queries together, in picoseconds."""
         return sum(int(t) for t in self.simulated_ps)
 

@@ -30,8 +30,9 @@ class DenseLayer:
     kwta: KWTA
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "keys", bits.words_of("keys", self.keys, self.dim))
-        check.integer("per_tick", self.per_tick, low=1)
+        keys = check.batch("keys", bits.words_of("keys", self.keys, self.dim), least=1)
+        object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "per_tick", min(check.integer("per_tick", self.per_tick, low=1), self.dim))
         ranks = check.array("rank", self.rank, np.int64, ndim=1)
         if not np.array_equal(np.sort(ranks), np.arange(self.dim)):
             raise ValueError(f"rank must be a permutation of the {self.dim} lines")
@@ -150,10 +151,7 @@ def _run_dense(keys, ones, queries, active, dim, per_tick, group, out):
 
 
 def _checked(layer: DenseLayer, queries: Any) -> NDArray[np.uint64]:
-    words = bits.words_of("queries", queries, layer.dim)
-    if words.ndim != 2:
-        raise ValueError(f"queries must be a batch (Q, words), got shape {words.shape}")
-    return words
+    return check.batch("queries", bits.words_of("queries", queries, layer.dim))
 
 
 def run_dense(layer: DenseLayer, queries: Any, *, progress: Progress | None = None) -> Outcome:

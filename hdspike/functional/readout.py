@@ -133,8 +133,9 @@ def collect(
 
     ``solve(low, high, group, out)`` writes queries ``low`` to ``high`` into the rows of ``out``.
     """
-    most = neurons if kwta.k is None else min(kwta.k, neurons)
-    group = (most, kwta.theta, READOUTS[kwta.readout], kwta.step, kwta.floor)
+    k = neurons if kwta.k is None else kwta.k
+    most = min(k, neurons)  # a race goes on to its k-th spike even where k > neurons
+    group = (k, kwta.theta, READOUTS[kwta.readout], kwta.step, kwta.floor)
     parts: list[list[NDArray[Any]]] = [[], [], []]
     sizes = np.zeros(queries, dtype=np.int64)
     counts = np.zeros((queries, len(COUNTS)), dtype=np.int64)

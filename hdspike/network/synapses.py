@@ -63,6 +63,8 @@ class Synapses:
         order = np.lexsort((target, source))
         indptr = np.zeros(shape[0] + 1, dtype=np.int64)
         np.cumsum(np.bincount(source, minlength=shape[0]), out=indptr[1:])
+        if weights is not None and np.shape(weights) != source.shape:
+            raise ValueError(f"weights must be one per pair ({len(source)}), got shape {np.shape(weights)}")
         chosen = None if weights is None else np.asarray(weights)[order]
         return cls(indptr, target[order], chosen, shape[1])
 

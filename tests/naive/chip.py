@@ -221,7 +221,7 @@ def traffic(config, times, sources, destinations, *, service_ps, policy="stall",
 
 
 def place(dense, config, weight_bits=1):
-    """Core of each neuron that fits, by trying every neuron on the current core; ``dense`` (lines, neurons)."""
+    """Core of each neuron that fits, trying every one on the current core; ``dense`` is (lines, neurons)."""
     index_bits = 0
     while 2**index_bits < config.neurons_per_core:
         index_bits += 1
@@ -283,7 +283,9 @@ class Brain(Mesh):
         now = self.now
         for p in range(low, high):
             for core, targets in self.replicas(lines[p]):
-                packet = Packet(INPUT, core, line=lines[p], targets=targets, position=p, offered=now + p * gap)
+                packet = Packet(
+                    INPUT, core, line=lines[p], targets=targets, position=p, offered=now + p * gap
+                )
                 self.offer(None, packet)
 
     def left_sender(self, packet):

@@ -1,0 +1,115 @@
+"""The command line. Every bad argument is one line that names it and its rule, with exit code 2."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+__all__ = ["main"]
+
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=SETTINGS)
+@click.version_option(package_name="hdspike")
+def cli() -> None:
+    """hdspike: what would a transformer be if it were built like a brain, and what would it cost?"""
+
+
+@cli.command()
+@click.option("--text", metavar="FILE", help="A UTF-8 text; by default the documentation that CPython ships.")
+@click.option("--space", metavar="sbc|bsc", default="sbc", show_default=True, help="Sparse block or dense binary code.")
+@click.option("--dim", type=int, metavar="D", help="Dimension in bits.  [default: sbc 131072, bsc 10240]")
+@click.option("--keys", type=int, metavar="N", help="Positions in memory.  [default: 32768, --quick 4096]")
+@click.option("--winners", metavar="K|P%", default="64", show_default=True, help="Winners per query.")
+@click.option("--select", metavar="exact|race|threshold", default="exact", show_default=True, help="Who wins.")
+@click.option("--theta", type=int, metavar="T", help="Firing threshold.  [default: calibrated]")
+@click.option("--chip", metavar="NAME|FILE", default="loihi", show_default=True, help="A substrate with a mesh.")
+@click.option("--chip-keys", type=int, metavar="N", help="Keys on the timed chip.  [default: as many as fit]")
+@click.option("--start", type=int, metavar="T", help="First key position.  [default: as late as possible]")
+@click.option("--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random.")
+@click.option("--quick", is_flag=True, help="Fewer keys and queries: a smaller answer, sooner.")
+@click.option("--out", metavar="DIR", default="report", show_default=True, help="Folder for the report.")
+def run(out: str, **options: Any) -> None:
+    """From a text to joules: attend, predict, compare, price, and write a report."""
+    from hdspike import report
+    from hdspike.run import run as run_job
+    from hdspike.task import Settings
+
+    folder = report.writable(out)
+    with report.Stages() as stages:
+        result = run_job(Settings(**options), progress=stages)
+        stages("figures and report")
+        paths = report.write(result, folder)
+    report.print_tables(result.numbers, paths)
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option("--quick", is_flag=True, help="Smaller and sooner.")
+@click.option("--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random.")
+@click.option("--out", metavar="DIR", default=".", show_default=True, help="Folder for the figure and its numbers.")
+def sim(name: str | None, quick: bool, seed: int, out: str) -> None:
+    """Run the simulation NAME: one question, one figure, its numbers. Without NAME, list them."""
+    from hdspike import report
+    from hdspike import sim as sims
+
+    if name is None:
+        for short in sims.available():
+            click.echo(f"{short:22} {sims.question(short)}")
+        return
+    folder = report.writable(out)
+    with report.Stages() as stages:
+        stages(f"simulating {name}")
+        _, paths = sims.run(name, quick=quick, seed=seed, out=folder)
+    for path in paths:
+        click.echo(path)
+
+
+@cli.group()
+def chip() -> None:
+    """Substrates: what chips cost, with a source beside every number."""
+
+
+@chip.command(name="list")
+def list_chips() -> None:
+    """List the substrates."""
+    from hdspike import substrate
+
+    for name in substrate.available():
+        sheet = substrate.load(name)
+        click.echo(f"{name:16} {sheet.kind:13} {sheet.node:10} {sheet.ledger:8} {sheet.title}")
+
+
+@chip.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the numbers of the substrate NAME (or a TOML file) with their sources."""
+    from hdspike import substrate
+
+    click.echo(substrate.markdown([name]))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors are one line on standard error and exit code 2."""
+    try:
+        cli.main(args=None if arguments is None else list(arguments), prog_name="hdspike", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        print("hdspike: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except (ValueError, TypeError, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    print(f"hdspike: error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

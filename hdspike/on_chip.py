@@ -1,0 +1,135 @@
+"""The same selection on the timed chip: do the winners agree, what does it cost, what does congestion change?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdspike import bits, chip, functional
+from hdspike.attention import SpikingAttention
+from hdspike.attention.select import RULES
+from hdspike.network import disagreement
+from hdspike.spaces import BSC, Space
+from hdspike.substrate import Substrate
+from hdspike.task import Settings, Task
+
+__all__ = ["OnChip", "run_on_chip"]
+
+SIMULATED_SYNAPSES = 1 << 24  # the simulator's own memory: about 100 MB of synapses
+QUIET_PS = 50_000_000  # 50 µs between events: nothing is in flight any more when the next one comes
+
+
+@dataclass(frozen=True)
+class OnChip:
+    """What the timed chip did with a sample of the queries."""
+
+    config: chip.ChipConfig
+    space: Space
+    keys: int
+    lines: int
+    queries: NDArray[np.int64]
+    """Which queries of the task were run."""
+    runs: dict[str, chip.ChipRun]
+    """One run per rule under the barrier, and ``race_async`` and ``race_async_quiet`` without it."""
+    agreement: dict[str, dict[str, int]]
+
+    @property
+    def events(self) -> dict[str, int]:
+        """The books of all runs together."""
+        names = ("injected", "delivered", "dropped", "cancelled", "in_flight", "synaptic_events", "fired",
+                 "overshoot", "packets", "hops", "hops_east_west", "hops_north_south", "updates",
+                 "updates_active", "updates_inactive", "steps")  # fmt: skip
+        return {name: sum(run.counts[name] for run in self.runs.values()) for name in names}
+
+    def per_query(self, rule: str) -> dict[str, float]:
+        """Mean counts of one query under ``rule``."""
+        return {name: count / len(self.queries) for name, count in self.runs[rule].counts.items()}
+
+    def seconds(self, rule: str) -> float:
+        """Mean simulated time of one query under ``rule``."""
+        return float(self.runs[rule].simulated_ps.mean()) * 1e-12
+
+
+def _cut(space: Space, vectors: NDArray[Any], dim: int) -> NDArray[Any]:
+    """The first ``dim`` bits of dense vectors: half a hypervector is still the whole picture, less sharp."""
+    if dim == space.dim:
+        return vectors
+    words = vectors[:, : bits.word_count(dim)].copy()
+    words[:, -1] &= bits.tail_mask(dim)
+    return words
+
+
+def _sample(task: Task, count: int) -> NDArray[np.int64]:
+    queries = len(task.targets["queries"])
+    return np.arange(min(count, queries), dtype=np.int64) * queries // min(count, queries)
+
+
+def run_on_chip(
+    task: Task, settings: Settings, substrate: Substrate, *, progress: Callable[[str], None]
+) -> OnChip:
+    """Run a sample of queries over as many keys as the chip holds, under every rule, with both clocks.
+
+    A core's input axons bound the address lines it can tell apart, so dense vectors longer than that are cut to
+    their first bits, for both runners alike. The keys are the first that fit the chip's synaptic memory and
+    axons, or ``settings.chip_keys``.
+
+    Raises:
+        ValueError: not one key fits, or ``chip_keys`` is more than fit.
+    """
+    config = chip.ChipConfig.from_substrate(substrate)
+    space = task.space
+    if isinstance(space, BSC) and space.dim > config.input_axons:
+        space = BSC(config.input_axons)
+    sample = _sample(task, 8 if settings.quick else 32)
+    cut = {name: _cut(task.space, vectors, space.dim) for name, vectors in task.vectors.items()}
+    synapses_per_key = space.dim if isinstance(space, BSC) else space.width
+    room = min(len(cut["keys"]), max(1, SIMULATED_SYNAPSES // synapses_per_key))
+    wanted = settings.chip_keys
+    probe = SpikingAttention(space, cut["keys"][: max(room, wanted or 0)], k=1, seed=settings.seed)
+    fits = chip.capacity(probe.network.synapses, config)
+    if fits == 0 or (wanted is not None and wanted > fits):
+        raise ValueError(
+            f"chip-keys must be at most what {substrate.name} holds: {fits} of these keys fit its {config.cores} cores "
+            f"({config.input_axons} input axons and {config.synaptic_memory_bits} bits of synapses each), "
+            f"got {wanted or 1}"
+        )
+    count = min(wanted or fits, fits, len(cut["keys"]))
+    keys, queries = cut["keys"][:count], cut["queries"][sample]
+    k = min(task.k, count)
+
+    runs: dict[str, chip.ChipRun] = {}
+    agreement: dict[str, dict[str, int]] = {}
+    placed: chip.Mapping | None = None
+    for rule in RULES:
+        progress(f"timed chip: {rule}, {len(sample)} queries over {count} keys")
+        layer = SpikingAttention(space, keys, k=k, rule=rule, seed=settings.seed)
+        if rule != "exact":
+            layer.calibrate(cut["development"][:: max(1, len(cut["development"]) // 64)])
+        stimuli = layer.stimuli(queries)
+        placed = placed or chip.place(layer.network, config)
+        timed = chip.run(layer.network, stimuli, config, mapping=placed, record=rule == settings.select)
+        runs[rule] = timed
+        agreement[rule] = disagreement(layer.attend(queries), timed.outcome)
+        if rule == "race":
+            progress("timed chip: race without a barrier")
+            one_by_one = functional.run(layer.network, layer.stimuli(queries, per_tick=1))
+            for name, gap in (("race_async", 0), ("race_async_quiet", QUIET_PS)):
+                free = chip.run(layer.network, stimuli, config, clock="async", gap_ps=gap, mapping=placed)
+                runs[name] = free
+                agreement[name] = disagreement(one_by_one, free.outcome)
+            agreement["race_congestion"] = _set_disagreement(runs)
+    return OnChip(config, space, count, layer.network.lines, sample, runs, agreement)
+
+
+def _set_disagreement(runs: dict[str, chip.ChipRun]) -> dict[str, int]:
+    """The loaded race against the quiet one on the same chip: what congestion alone decides differently."""
+    return disagreement(runs["race_async_quiet"].outcome, runs["race_async"].outcome)
+
+
+def failed(agreement: dict[str, dict[str, int]]) -> list[str]:
+    """The rules whose winners differ between the runners though they must not."""
+    return [rule for rule in RULES if agreement[rule]["differing"]]
+
+

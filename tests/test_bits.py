@@ -1,0 +1,349 @@
+"""Bits against their naive twins, against ``bitarray`` and against the published SplitMix64."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from bitarray import bitarray
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hdspike import bits
+from hdspike.spaces import sbc
+from tests.naive import bits as twin
+from tests.naive import spaces as twin_spaces
+
+DIMS = (1, 63, 64, 65, 127, 130, 1000)
+FULL = 2**64 - 1
+
+dims = st.one_of(st.sampled_from(DIMS), st.integers(1, 200))
+words64 = st.one_of(st.sampled_from([0, 1, 2**63, FULL, FULL - 1]), st.integers(0, FULL))
+
+
+@st.composite
+def batches(draw, *, least: int = 0, most: int = 5, count: int = 1):
+    """``dim`` and ``count`` batches of rows of zeros and ones: fair, nearly empty or nearly full."""
+    dim = draw(dims)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    out = []
+    for _ in range(count):
+        density = draw(st.sampled_from([0.0, 0.02, 0.5, 0.98, 1.0]))
+        out.append((rng.random((draw(st.integers(least, most)), dim)) < density).astype(np.uint8))
+    return dim, *out
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def strided(array: np.ndarray) -> np.ndarray:
+    """The same values, no two neighbours in memory."""
+    wide = np.zeros((*array.shape, 2), dtype=array.dtype)
+    wide[..., 0] = array
+    return wide[..., 0]
+
+
+# --- packing --------------------------------------------------------------------------------------------
+
+
+@given(batches())
+def test_pack_and_unpack(batch) -> None:
+    dim, rows = batch
+    words = bits.pack(rows)
+    assert words.dtype == np.uint64
+    np.testing.assert_array_equal(words, twin.array(rows, dim))
+    np.testing.assert_array_equal(bits.unpack(words, dim), rows)
+    np.testing.assert_array_equal(bits.unpack(strided(frozen(words)), dim), rows)
+    np.testing.assert_array_equal(bits.pack(strided(rows.astype(bool))), words)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_pack_is_bitarray(dim: int) -> None:
+    row = np.random.default_rng(dim).integers(0, 2, dim)
+    octets = bitarray(row.tolist(), endian="little").tobytes()
+    assert bits.pack(row).astype("<u8").tobytes()[: len(octets)] == octets
+    assert not any(bits.pack(row).astype("<u8").tobytes()[len(octets) :])
+    assert bits.pack(row).shape == (bits.word_count(dim),)
+
+
+def test_pack_any_batch_shape() -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (2, 3, 70))
+    assert bits.pack(rows).shape == (2, 3, 2)
+    np.testing.assert_array_equal(bits.unpack(bits.pack(rows), 70), rows)
+
+
+def test_tail_mask() -> None:
+    assert [int(bits.tail_mask(dim)) for dim in (1, 2, 63, 64, 65, 128)] == [1, 3, 2**63 - 1, FULL, 1, FULL]
+    assert [bits.word_count(dim) for dim in (1, 63, 64, 65, 128, 129)] == [1, 1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_random_is_seeded_fair_and_clean(dim: int) -> None:
+    words = bits.random(500, dim, rng=3)
+    np.testing.assert_array_equal(words, bits.random(500, dim, rng=np.random.default_rng(3)))
+    assert np.any(words != bits.random(500, dim, rng=4))
+    assert not np.any(words[:, -1] & ~bits.tail_mask(dim))
+    ones = int(bits.unpack(words, dim).sum())
+    assert abs(ones - 250 * dim) < 5 * np.sqrt(500 * dim) / 2
+
+
+# --- counting and hashing -------------------------------------------------------------------------------
+
+
+@given(words64)
+def test_ones_of_a_word(x: int) -> None:
+    assert int(bits._ones(np.uint64(x))) == x.bit_count()
+
+
+@given(batches())
+def test_popcount(batch) -> None:
+    dim, rows = batch
+    words = bits.pack(rows)
+    expected = [int(row.sum()) for row in rows]
+    for form in (words, frozen(words), strided(words)):
+        assert bits.popcount(form, dim).tolist() == expected
+    out = np.empty(len(rows), dtype=np.int64)
+    assert bits._popcount(words, out) == words.size
+    assert [bitarray(row.tolist()).count() for row in rows] == expected
+
+
+# The first outputs for seeds 0 and 1234567, as printed by Vigna's splitmix64.c (and quoted by Rosetta Code).
+GOLDEN = {
+    0: [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC],
+    1234567: [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431],
+}
+
+
+@pytest.mark.parametrize("seed", GOLDEN)
+def test_splitmix64_is_the_published_one(seed: int) -> None:
+    assert list(islice(twin.splitmix64(seed), 4)) == GOLDEN[seed]
+    state = np.uint64(seed)
+    for expected in GOLDEN[seed]:
+        state = state + bits.GOLDEN if state < FULL - twin.PHI else np.uint64((int(state) + twin.PHI) % 2**64)
+        assert int(bits._mix(state)) == expected
+
+
+@given(words64)
+def test_mix(x: int) -> None:
+    assert int(bits._mix(np.uint64(x))) == twin.mix(x)
+
+
+@given(st.integers(1, 4), st.lists(words64, max_size=12))
+def test_hash64(width: int, values: list[int]) -> None:
+    rows = [values[i : i + width] for i in range(0, len(values) - width + 1, width)]
+    words = np.array(rows, dtype=np.uint64).reshape(-1, width)
+    expected = [twin.hash64(row) for row in rows]
+    for form in (words, frozen(words), strided(words)):
+        assert bits.hash64(form).tolist() == expected
+    out = np.empty(len(words), dtype=np.uint64)
+    assert bits._hash64(words, out) == words.size
+
+
+def test_hash64_sees_the_place_of_a_word() -> None:
+    hashes = bits.hash64(np.array([[1, 2], [2, 1], [0, 0], [1, 2]], dtype=np.uint64)).tolist()
+    assert hashes[0] == hashes[3]
+    assert len(set(hashes)) == 3
+
+
+# --- rotation -------------------------------------------------------------------------------------------
+
+
+@given(batches(), st.one_of(st.integers(-300, 300), st.sampled_from([2**40, -(2**70)])))
+def test_rotate(batch, shifts: int) -> None:
+    dim, rows = batch
+    words = bits.pack(rows)
+    expected = twin.array([twin.rotate(row, shifts) for row in rows.tolist()], dim)
+    for form in (words, frozen(words), strided(words)):
+        np.testing.assert_array_equal(bits.rotate(form, dim, shifts), expected)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_rotate_is_bitarray(dim: int) -> None:
+    row = np.random.default_rng(dim).integers(0, 2, dim)
+    word = bitarray(row.tolist(), endian="little")
+    for shifts in {0, 1, dim // 2, dim - 1, 63 % dim, 64 % dim}:
+        turned = word[dim - shifts :] + word[: dim - shifts]
+        assert bits.unpack(bits.rotate(bits.pack(row), dim, shifts), dim).tolist() == turned.tolist()
+
+
+def test_rotate_moves_bit_0_up() -> None:
+    one = bits.pack([1, *[0] * 69])
+    assert np.flatnonzero(bits.unpack(bits.rotate(one, 70), 70)).tolist() == [1]
+    assert np.flatnonzero(bits.unpack(bits.rotate(one, 70, -1), 70)).tolist() == [69]
+
+
+@given(st.lists(words64, min_size=1, max_size=4), st.integers(0, 300))
+def test_shifts(row: list[int], shift: int) -> None:
+    """Words as one big integer: up is a product, down a quotient, what leaves the words is lost."""
+    number = sum(word << 64 * i for i, word in enumerate(row))
+    words = np.array(row, dtype=np.uint64)
+    for kernel, expected in ((bits._shift_up, number << shift), (bits._shift_down, number >> shift)):
+        out = np.zeros(len(row), dtype=np.uint64)
+        kernel(words, shift, out)
+        assert sum(int(word) << 64 * i for i, word in enumerate(out)) == expected % 2 ** (64 * len(row))
+
+
+# --- majority -------------------------------------------------------------------------------------------
+
+
+@given(batches(least=1, most=9), st.data())
+def test_majority(batch, data) -> None:
+    dim, rows = batch
+    weights = data.draw(
+        st.one_of(
+            st.just([1] * len(rows)),
+            st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)),
+            st.lists(st.sampled_from([0, 1, 64, 2**20, 2**40]), min_size=len(rows), max_size=len(rows)),
+        ).filter(any)
+    )
+    expected = twin.to_words(twin.majority(rows.tolist(), weights))
+    words = bits.pack(rows)
+    for form in (words, frozen(words), strided(words)):
+        assert bits.majority(form, dim, weights=weights).tolist() == expected
+
+
+@given(batches(least=2, most=6))
+def test_majority_ties_follow_the_stream(batch) -> None:
+    """Rows and their complements: every bit is tied, so that the bundle is the stream itself."""
+    dim, rows = batch
+    words = bits.pack(np.concatenate([rows, 1 - rows]))
+    stream = twin.splitmix64(twin.tie_seed(words.tolist(), [1] * len(words)))
+    coins = [next(stream) for _ in range(bits.word_count(dim))]
+    coins[-1] &= int(bits.tail_mask(dim))
+    assert bits.majority(words, dim).tolist() == coins
+
+
+GOLDEN_TIE = 0x4004265917BE5781
+
+
+def test_majority_tie_golden() -> None:
+    """Worked with Python integers alone: seed = hash64([0]) + hash64([2^64 − 1]), and all bits are tied."""
+    seed = (twin.mix(twin.mix(twin.PHI)) + twin.mix(twin.mix(FULL ^ twin.PHI))) % 2**64
+    coins = twin.mix((seed + twin.PHI) % 2**64)
+    assert bits.majority(np.array([[0], [FULL]], dtype=np.uint64), 64).tolist() == [coins] == [GOLDEN_TIE]
+
+
+def test_majority_batches_and_weights_broadcast() -> None:
+    words = bits.random(24, 130, rng=0).reshape(2, 3, 4, 3)
+    weights = np.array([1, 2, 0, 4])
+    one = bits.majority(words, 130, weights=weights)
+    assert one.shape == (2, 3, 3)
+    for i, j in np.ndindex(2, 3):
+        expected = twin.majority(bits.unpack(words[i, j], 130).tolist(), weights.tolist())
+        assert one[i, j].tolist() == twin.to_words(expected)
+    each = np.arange(1, 25).reshape(2, 3, 4)
+    per_batch = bits.majority(words, 130, weights=each)
+    np.testing.assert_array_equal(per_batch[1, 2], bits.majority(words[1, 2], 130, weights=each[1, 2]))
+    assert bits.majority(words[:0], 130).shape == (0, 3, 3)
+
+
+def test_majority_counts_the_words_it_read() -> None:
+    words = bits.random(6, 130, rng=0).reshape(2, 3, 3)
+    out, planes = np.empty((2, 3), dtype=np.uint64), np.empty((2, 3), dtype=np.uint64)
+    ones = np.ones((2, 3), dtype=np.int64)
+    assert bits._majority_batch(words, ones, bits.hash64(words), bits.tail_mask(130), planes, out) == 18
+    single = bits._majority(words[0], ones[0], 3, np.uint64(0), bits.tail_mask(130), planes, out[0])
+    assert single == 9
+
+
+# --- distance -------------------------------------------------------------------------------------------
+
+
+@given(batches(count=2))
+def test_hamming(batch) -> None:
+    dim, queries, rows = batch
+    expected = np.array([[twin.hamming(q, r) for r in rows.tolist()] for q in queries.tolist()], dtype=np.int32)
+    a, b = bits.pack(queries), bits.pack(rows)
+    for q, r in ((a, b), (frozen(a), frozen(b)), (strided(a), b)):
+        np.testing.assert_array_equal(bits.hamming(q, r, dim), expected.reshape(len(a), len(b)))
+
+
+def test_hamming_over_several_tiles() -> None:
+    a, b = bits.random(3, 100, rng=0), bits.random(150, 100, rng=1)
+    expected = np.bitwise_count(a[:, None] ^ b[None]).sum(axis=2)
+    np.testing.assert_array_equal(bits.hamming(a, b, 100), expected)
+    out = np.empty((3, 150), dtype=np.int32)
+    assert bits._hamming(a, b, out) == 3 * 150 * 2
+    assert bits._distance(a[0], b[0]) == expected[0, 0]
+
+
+def test_hamming_is_bitarray() -> None:
+    a, b = np.random.default_rng(1).integers(0, 2, (2, 1000))
+    different = bitarray(a.tolist()) ^ bitarray(b.tolist())
+    assert bits.hamming(bits.pack([a]), bits.pack([b]), 1000)[0, 0] == different.count()
+
+
+@given(batches(count=2), st.integers(1, 8))
+def test_nearest(batch, k: int) -> None:
+    dim, queries, rows = batch
+    chosen, distances = bits.nearest(bits.pack(queries), bits.pack(rows), dim, k)
+    assert chosen.shape == distances.shape == (len(queries), min(k, len(rows)))
+    for q, query in enumerate(queries.tolist()):
+        assert chosen[q].tolist() == twin.nearest(query, rows.tolist(), k)
+        assert distances[q].tolist() == [twin.hamming(query, rows[i].tolist()) for i in chosen[q]]
+
+
+@given(st.lists(st.integers(0, 6), max_size=20), st.integers(0, 25))
+def test_smallest(values: list[int], k: int) -> None:
+    """A counting sort of the k smallest, ties by index; k may be 0 or more than there are."""
+    out = np.full(25, -1, dtype=np.int64)
+    written = bits._smallest(np.array(values, dtype=np.int32), k, 6, np.empty(8, dtype=np.int64), out)
+    expected = sorted(range(len(values)), key=lambda i: (values[i], i))[:k]
+    assert written == len(expected)
+    assert out[:written].tolist() == expected
+    assert np.all(out[written:] == -1)
+
+
+# --- the kernels of the sparse block code ---------------------------------------------------------------
+
+
+@st.composite
+def blocks(draw, *, least: int, count: int = 1):
+    """Block length and ``count`` batches of rows of few blocks and few indices: ties abound."""
+    width, length = draw(st.integers(1, 6)), draw(st.integers(2, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    shapes = [(draw(st.integers(least, 7)), width) for _ in range(count)]
+    return width, length, *(rng.integers(length, size=shape, dtype=np.int32) for shape in shapes)
+
+
+@given(blocks(least=1), st.data())
+def test_bundle_of_blocks(batch, data) -> None:
+    width, length, rows = batch
+    space = sbc.SBC(width * length, blocks=width)
+    weights = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)).filter(any))
+    expected = twin_spaces.bundle(rows.tolist(), weights)
+    for form in (rows, frozen(rows), strided(rows), rows.astype(np.uint8)):
+        assert space.bundle(form, weights=weights).tolist() == expected
+    scratch, out = np.zeros(length, dtype=np.int64), np.empty((1, width), dtype=np.int32)
+    hashes = bits.hash64(rows.astype(np.uint64))[None]
+    read = sbc._bundle_batch(rows[None], np.array([weights]), hashes, scratch, out)
+    assert read == rows.size
+    assert out[0].tolist() == expected
+    assert not scratch.any()
+
+
+@given(blocks(least=0, count=2))
+def test_score_of_blocks(batch) -> None:
+    width, length, queries, items = batch
+    space = sbc.SBC(width * length, blocks=width)
+    expected = [[twin_spaces.score(q, i) for i in items] for q in queries]
+    for q, i in ((queries, items), (frozen(queries), strided(items))):
+        assert space.score(q, i).tolist() == expected
+    out = np.empty((len(queries), len(items)), dtype=np.int32)
+    assert sbc._score(queries, items, out) == len(queries) * len(items) * width
+
+
+@given(blocks(least=2), st.integers(-20, 20))
+def test_algebra_of_blocks(batch, shifts: int) -> None:
+    width, length, rows = batch
+    space = sbc.SBC(width * length, blocks=width)
+    a, b = rows[:2]
+    assert space.bind(a, b).tolist() == twin_spaces.bind(a, b, length)
+    assert space.inverse(a).tolist() == twin_spaces.inverse(a, length)
+    assert space.permute(a, shifts).tolist() == twin_spaces.permute(a, shifts)
+    dense = [twin_spaces.dense(row, length) for row in rows]
+    np.testing.assert_array_equal(space.to_words(rows), twin.array(dense, space.dim))
+    turned = bits.rotate(space.to_words(rows), space.dim, length * shifts)  # block b to b + 1 is bit i to i + L
+    np.testing.assert_array_equal(turned, space.to_words(space.permute(rows, shifts)))
