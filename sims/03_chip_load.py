@@ -36,7 +36,7 @@ from hdspike.plot.style import COLOURS, figure
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1, 1.2)
 QUICK_SHARES = (0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.2)
 WARM = 0.2  # the share of a run that is not measured
-SATURATED = 0.98  # accepted ÷ offered below which a load is saturated
+SATURATED = 0.99  # accepted ÷ offered below which a load is saturated
 PRICED = ("hops_east_west", "hops_north_south", "packets", "synaptic_events")
 TAIL = np.concatenate([np.linspace(1, 0.1, 19), np.logspace(-1, -4, 31)[1:]])
 
@@ -290,7 +290,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
         title="Distribution of the latency", xlabel="latency (ns)", ylabel="share of packets that took longer"
     )
     ax.set(yscale="log", xscale="log", ylim=(1e-4, 1.3))
-    ax.legend(loc="lower left", frameon=False, fontsize=9)
+    ax.set_xlim(right=20 * max(load["high"][-1] for load in tail["loads"]))
+    ax.legend(loc="upper right", frameon=False, fontsize=9)
 
     ax = axes[1, 1]
     chart = numbers["map"]
@@ -331,18 +332,25 @@ def draw(numbers: dict[str, Any]) -> Figure:
     top = max(float((dynamic["high"]).max()), static["high"], float(dynamic["value"].max()) + static["value"])
     ax.set(title="Power, idle and busy", ylabel="mW", ylim=(0, 1.6 * top))
     ax.legend(loc="upper left", frameon=False, fontsize=9)
-    for p in (points[0], points[shares.index(edge)]):
-        joules = (p["dynamic_watts"]["value"] + numbers["static_watts"]["value"]) / (
-            p["accepted"]["mean"] * 1e9
-        )
+    static_pj = numbers["static_watts"]["value"] * 1000
+    for p, side, lift in ((points[0], "left", 46), (points[shares.index(edge)], "right", 9)):
+        watts = p["dynamic_watts"]["value"] + numbers["static_watts"]["value"]
         ax.annotate(
-            f"{joules * 1e12:.0f} pJ\nper packet",
-            (p["share"], 1000 * (p["dynamic_watts"]["value"] + numbers["static_watts"]["value"])),
-            xytext=(6, 9), textcoords="offset points", ha="center", fontsize=9,
-        )  # fmt: skip
+            f"{watts * 1000 / p['accepted']['mean']:.0f} pJ per packet,\n"
+            f"{static_pj / p['accepted']['mean']:.0f} of it static",
+            xy=(p["share"], 1000 * watts),
+            xytext=(0, lift),
+            textcoords="offset points",
+            ha=side,
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": COLOURS["grey"], "linewidth": 0.8, "relpos": (0, 0)}
+            if side == "left"
+            else None,
+        )
     fig.supxlabel(
-        f"{numbers['chip']}: uniform random traffic, {numbers['runs']} runs of {numbers['packets_per_run']:,} packets "
-        f"at each load. The link bound is {bound:.2f} packets/ns: the links over the middle of a row carry no more.\n"
+        f"{numbers['chip']}: uniform random traffic, {numbers['runs']} runs of "
+        f"{numbers['packets_per_run']:,} packets at each load. "
+        f"The link bound is {bound:.2f} packets/ns: the links over the middle of a row carry no more.\n"
         "Bars and bands: range over the runs (power: low and high of the constants). "
         "Yellow: saturation begins. Hollow: saturated, latency and backlog grow with the length of the run.",
         fontsize=9,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -13,6 +14,8 @@ from hdspike.chip import ChipConfig, capacity, link_ends, place, run, traffic
 from hdspike.chip.audit import audit
 from hdspike.chip.mesh import mesh_state
 from hdspike.network import COUNTS, KWTA, from_dense
+from hdspike.plot.chip import heat_map
+from hdspike.plot.style import figure
 from hdspike.spikes import Stimuli
 from tests.naive import chip as naive
 
@@ -322,6 +325,20 @@ def test_bad_arguments():
         traffic(LOIHI, [-1], [0], [1], service_ps=0)
     with pytest.raises(ValueError, match="routes"):
         traffic(ONE_CORE, [0], [0], [0], service_ps=0, routes=np.zeros((1, 1), dtype=np.int64))
+
+
+def test_heat_map():
+    _, ax = figure()
+    traffic_of_links = np.arange(len(link_ends(LOIHI)))
+    arguments = {"columns": 8, "cores_per_tile": 4, "link_ends": link_ends(LOIHI)}
+    heat_map(ax, np.arange(128), per_link=traffic_of_links, **arguments)
+    assert len([p for p in ax.patches if type(p).__name__ == "FancyArrow"]) == 2 * (7 * 4 + 8 * 3)
+    heat_map(ax, np.zeros(3), columns=1, cores_per_tile=3)
+    with pytest.raises(ValueError, match="per_core"):
+        heat_map(ax, np.zeros(127), columns=8, cores_per_tile=4)
+    with pytest.raises(ValueError, match="link_ends"):
+        heat_map(ax, np.zeros(128), per_link=np.zeros(3), **arguments)
+    plt.close("all")
 
 
 def test_no_queries():

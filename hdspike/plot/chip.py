@@ -44,8 +44,6 @@ def heat_map(
         raise ValueError(
             f"per_core must hold whole rows of {columns} tiles of {cores_per_tile} cores, got {values.shape}"
         )
-    figure = ax.get_figure()
-    assert figure is not None
     rows = len(values) // cores_per_tile // columns
     across = int(np.ceil(np.sqrt(cores_per_tile)))
     down = -(-cores_per_tile // across)
@@ -64,20 +62,20 @@ def heat_map(
         for t in range(rows * columns)
     ]
     ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor=COLOURS["grey"], linewidth=0.8))
-    figure.colorbar(
-        patches,
-        ax=ax,
-        orientation="horizontal",
-        shrink=0.8,
-        aspect=40,
-        pad=0.03,
-        fraction=0.06,
-        label=core_label,
-    )
+    bar(ax, patches, 0.03, core_label)
     if link_ends is not None:
         arrows(ax, link_ends, per_link, columns, link_label)
-    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows + 0.6, -0.5), aspect="equal")
     ax.axis("off")
+
+
+def bar(ax: Axes, colours: Any, left: float, label: str) -> None:
+    """A colour bar in the room that the map leaves at its bottom."""
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.colorbar(
+        colours, cax=ax.inset_axes((left, 0.13, 0.42, 0.03)), orientation="horizontal", label=label
+    )
 
 
 def arrows(ax: Axes, link_ends: Any, per_link: Any, columns: int, label: str) -> None:
@@ -88,8 +86,6 @@ def arrows(ax: Axes, link_ends: Any, per_link: Any, columns: int, label: str) ->
     shown = np.flatnonzero((ends[:, 1] >= 0) & (ends[:, 0] != ends[:, 1]))
     if not len(shown):
         return
-    figure = ax.get_figure()
-    assert figure is not None
     most = max(traffic[shown].max(), 1e-12)
     scale = ScalarMappable(Normalize(0, most), cmap="YlOrRd")
     for link in shown:
@@ -114,6 +110,4 @@ def arrows(ax: Axes, link_ends: Any, per_link: Any, columns: int, label: str) ->
                 linewidth=0.4,
             )
         )
-    figure.colorbar(
-        scale, ax=ax, orientation="horizontal", shrink=0.8, aspect=40, pad=0.03, fraction=0.06, label=label
-    )
+    bar(ax, scale, 0.55, label)
