@@ -22,10 +22,15 @@ PUBLIC = {
     "Stimuli": "hdspike.spikes",
     "price": "hdspike.energy",
 }
-ROOMS = ("attention", "bits", "chip", "dense", "encode", "energy", "functional", "network", "spaces", "spikes",
-         "substrate", "theory")  # fmt: skip
+ROOMS = (
+    "attention", "bits", "chip", "dense", "encode", "energy", "functional", "network", "spaces", "spikes",
+    "substrate", "theory",
+)  # fmt: skip
 
-__all__ = ["__version__", *sorted(PUBLIC)]
+__all__ = [
+    "BSC", "KWTA", "SBC", "ChipConfig", "Hypervectors", "ItemMemory", "Network", "Outcome", "SpikingAttention",
+    "Stimuli", "Synapses", "__version__", "price",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from hdspike.attention import SpikingAttention

@@ -156,10 +156,12 @@ def _hash64(words, out):
 
 def hash64(words: Any) -> Words:
     """A 64-bit hash of each row of words ``(..., W)`` → ``(...)``; equal rows have equal hashes."""
-    given = np.ascontiguousarray(words)
-    if given.dtype != np.uint64 or given.ndim == 0:
-        raise TypeError(f"words must be uint64 rows, got dtype {given.dtype} of shape {given.shape}")
-    flat = given.reshape(-1, given.shape[-1])
+    given = np.asarray(words)
+    if given.dtype != np.uint64:
+        raise TypeError(f"words must be uint64, got dtype {given.dtype}")
+    if given.ndim == 0 or given.shape[-1] == 0:
+        raise ValueError(f"words must have at least one word along the last axis, got shape {given.shape}")
+    flat = np.ascontiguousarray(given).reshape(-1, given.shape[-1])
     out = np.empty(len(flat), dtype=np.uint64)
     _hash64(flat, out)
     return out.reshape(given.shape[:-1])
@@ -297,7 +299,8 @@ def majority(words: Any, dim: int, *, weights: Any = None) -> Words:
 
     ``out_i = [Σ_k w_k x_ki > ½ Σ_k w_k]``, over axis −2: words ``(..., K, W)`` and integer weights
     ``(..., K)`` ≥ 0 → ``(..., W)``. Where both sides weigh the same, the bit comes from a SplitMix64 stream
-    seeded with ``Σ_k w_k·hash64(x_k) mod 2⁶⁴``: without bias, and the same for the same multiset in any order.
+    seeded with ``Σ_k w_k·hash64(x_k) mod 2⁶⁴``: without bias, and the same for the same multiset in any
+    order.
 
     Raises:
         ValueError: K = 0, a negative weight, or weights that sum to 0.

@@ -19,16 +19,24 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--text", metavar="FILE", help="A UTF-8 text; by default the documentation that CPython ships.")
-@click.option("--space", metavar="sbc|bsc", default="sbc", show_default=True, help="Sparse block or dense binary code.")
+@click.option(
+    "--space", metavar="sbc|bsc", default="sbc", show_default=True, help="Sparse block or dense binary code."
+)
 @click.option("--dim", type=int, metavar="D", help="Dimension in bits.  [default: sbc 131072, bsc 10240]")
 @click.option("--keys", type=int, metavar="N", help="Positions in memory.  [default: 32768, --quick 4096]")
 @click.option("--winners", metavar="K|P%", default="64", show_default=True, help="Winners per query.")
-@click.option("--select", metavar="exact|race|threshold", default="exact", show_default=True, help="Who wins.")
+@click.option(
+    "--select", metavar="exact|race|threshold", default="exact", show_default=True, help="Who wins."
+)
 @click.option("--theta", type=int, metavar="T", help="Firing threshold.  [default: calibrated]")
-@click.option("--chip", metavar="NAME|FILE", default="loihi", show_default=True, help="A substrate with a mesh.")
+@click.option(
+    "--chip", metavar="NAME|FILE", default="loihi", show_default=True, help="A substrate with a mesh."
+)
 @click.option("--chip-keys", type=int, metavar="N", help="Keys on the timed chip.  [default: as many as fit]")
 @click.option("--start", type=int, metavar="T", help="First key position.  [default: as late as possible]")
-@click.option("--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random."
+)
 @click.option("--quick", is_flag=True, help="Fewer keys and queries: a smaller answer, sooner.")
 @click.option("--out", metavar="DIR", default="report", show_default=True, help="Folder for the report.")
 def run(out: str, **options: Any) -> None:
@@ -48,8 +56,12 @@ def run(out: str, **options: Any) -> None:
 @cli.command()
 @click.argument("name", required=False)
 @click.option("--quick", is_flag=True, help="Smaller and sooner.")
-@click.option("--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random.")
-@click.option("--out", metavar="DIR", default=".", show_default=True, help="Folder for the figure and its numbers.")
+@click.option(
+    "--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random."
+)
+@click.option(
+    "--out", metavar="DIR", default=".", show_default=True, help="Folder for the figure and its numbers."
+)
 def sim(name: str | None, quick: bool, seed: int, out: str) -> None:
     """Run the simulation NAME: one question, one figure, its numbers. Without NAME, list them."""
     from hdspike import report
@@ -94,7 +106,9 @@ def show(name: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
     try:
-        cli.main(args=None if arguments is None else list(arguments), prog_name="hdspike", standalone_mode=False)
+        cli.main(
+            args=None if arguments is None else list(arguments), prog_name="hdspike", standalone_mode=False
+        )
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

@@ -31,7 +31,7 @@ def _tokenise(source: str, text: str) -> Text:
 
 
 def builtin_text() -> Text:
-    """The documentation topics of the running CPython, joined: English technical prose, about 465,000 characters.
+    """The documentation topics of the running CPython, joined: about 465,000 characters of English prose.
 
     Its size differs between Python versions.
     """

@@ -1,6 +1,6 @@
 """Encoders: symbols, levels, n-grams, contexts, records and float vectors become hypervectors.
 
-Binding is ``⊗``, the bundle ``[ + ]``, the permutation ``ρ`` (of the space in use, see :mod:`hdspike.spaces`).
+Binding is ``⊗``, the bundle ``[ + ]``, the permutation ``ρ``, of the space in use (:mod:`hdspike.spaces`).
 """
 
 from typing import Any
@@ -65,7 +65,7 @@ def ngrams(space: Space, items: Any, tokens: Any, *, n: int) -> NDArray[Any]:
 
 @kernel
 def _contexts_bsc(rotated, tokens, positions, mask, out):
-    """Majority of the suffix n-grams 1…n; ``rotated`` is (n, V, W) with ρʲ applied. Returns the words XORed."""
+    """Majority of the suffix n-grams 1…n; ``rotated`` (n, V, W) has ρʲ applied. Returns the words XORed."""
     n, _, count = rotated.shape
     planes_needed = 1
     while (1 << planes_needed) <= n:
@@ -104,7 +104,7 @@ def _contexts_sbc(items, tokens, positions, order, length, out):
 
 
 def contexts(space: Space, items: Any, tokens: Any, positions: Any, *, order: int) -> NDArray[Any]:
-    """The context that ends at each position, with *graded* similarity: the longer two suffixes agree, the closer.
+    """The context that ends at each position: the longer two suffixes agree, the more similar they are.
 
     With the suffix n-gram of order m, ``g_m(t) = ⊗_{j<m} ρʲ x_{t−j}``:
 
@@ -148,7 +148,7 @@ def contexts(space: Space, items: Any, tokens: Any, positions: Any, *, order: in
 
 
 def record(space: Space, roles: Any, fillers: Any) -> NDArray[Any]:
-    """A record of role-filler pairs: ``[Σ_i role_i ⊗ filler_i]``, over axis −2 of ``(..., fields, width)``."""
+    """A record of role-filler pairs: ``[Σ_i role_i ⊗ filler_i]``, over axis −2 of both."""
     return space.bundle(space.bind(roles, fillers))
 
 

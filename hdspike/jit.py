@@ -10,6 +10,7 @@ there are, and a kernel compiles several times faster than with numba's own ``pa
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -31,5 +32,5 @@ def spread(work: Callable[[int, int], Any], size: int) -> None:
         work(0, size)
         return
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, low, high) for low, high in zip(edges, edges[1:], strict=False)]:
+        for done in [pool.submit(work, low, high) for low, high in pairwise(edges)]:
             done.result()

@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.jit import kernel, spread
 
-__all__ = ["Fitted", "Split", "backoff", "evaluate", "fit_distribution", "fit_linear", "fit_scores", "split", "softmax_votes", "unigram"]
+__all__ = [
+    "Fitted",
+    "Split",
+    "backoff",
+    "evaluate",
+    "fit_distribution",
+    "fit_linear",
+    "fit_scores",
+    "softmax_votes",
+    "split",
+    "unigram",
+]
 
 BETAS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 24.0, 32.0, 48.0, 64.0, 96.0)
 LAMBDAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
@@ -24,7 +35,7 @@ LAMBDAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
 @dataclass(frozen=True)
 class Split:
-    """Positions ``t`` whose context ends at ``t`` and whose target is token ``t + 1``, in the order of the text."""
+    """Positions ``t``: the context ends at ``t``, the target is token ``t + 1``; in the order of the text."""
 
     keys: NDArray[np.int64]
     development: NDArray[np.int64]
@@ -153,7 +164,7 @@ def fit_scores(
 
 @kernel
 def _softmax_votes(scores, values, betas, votes, mass_of, mass):
-    """``votes[q, j, v] = Σ_{i: values_i = v} softmax_j(β_j·score)_qi``; ``mass[q, j]`` that of ``mass_of[q]``.
+    """``votes[q, j, v] = Σ_{i: values_i = v} softmax(β_j·score)_qi``; ``mass[q, j]`` that of ``mass_of[q]``.
 
     ``mass_of`` (Q, K) lists keys whose mass is wanted, −1 where there is none.
     """

@@ -131,5 +131,3 @@ def _set_disagreement(runs: dict[str, chip.ChipRun]) -> dict[str, int]:
 def failed(agreement: dict[str, dict[str, int]]) -> list[str]:
     """The rules whose winners differ between the runners though they must not."""
     return [rule for rule in RULES if agreement[rule]["differing"]]
-
-

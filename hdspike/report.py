@@ -21,7 +21,7 @@ from hdspike.plot import attention as draw_attention
 from hdspike.plot import chip as draw_chip
 from hdspike.plot import energy as draw_energy
 from hdspike.plot import style
-from hdspike.run import Result
+from hdspike.run import Result, si
 
 __all__ = ["Stages", "figures", "print_tables", "writable", "write"]
 
@@ -77,7 +77,9 @@ def writable(out: str | Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ValueError(f"out must be a folder that can be written, {folder} is not: {error.strerror}") from error
+        raise ValueError(
+            f"out must be a folder that can be written, {folder} is not: {error.strerror}"
+        ) from error
     return folder
 
 
@@ -128,7 +130,7 @@ def raster_figure(result: Result) -> Figure:
         won,
         keys=result.timed.keys,
         title=f"{result.settings.select}: {len(inputs):,} deliveries, {len(spikes):,} spikes, {microseconds:.1f} µs",
-        input_label="active line",
+        input_end_ps=int(inputs["time"].max()) if result.settings.select == "exact" and len(inputs) else None,
     )
 
 
@@ -199,6 +201,7 @@ def html(result: Result, drawn: dict[str, str]) -> str:
 
     source = (files("hdspike") / "templates" / "report.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page.filters["joules"] = lambda value: si(value, "J")
     cited = list(dict.fromkeys(s for bill in result.numbers["energy"].values() for s in bill["sources"]))
     return page.from_string(source).render(
         n=result.numbers,
@@ -216,7 +219,9 @@ def write(result: Result, folder: Path) -> list[Path]:
         drawn[name] = style.svg(figure)
         style.plt.close(figure)
     contents = {f"{name}.svg": text for name, text in drawn.items()}
-    contents["numbers.json"] = json.dumps(result.numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    contents["numbers.json"] = (
+        json.dumps(result.numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
     contents["report.html"] = html(result, drawn)
     for name, text in contents.items():
         write_text(folder / name, text)
@@ -235,7 +240,9 @@ def _table(title: str, *columns: str) -> Table:
 
 def print_tables(numbers: dict[str, Any], paths: list[Path]) -> None:
     """Print the run's tables, and where its report is."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "118")))
+    console = Console(
+        highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "118"))
+    )
     attention, data = numbers["attention"], numbers["data"]
     console.print(
         f"{data['source']}: {data['characters']:,} characters, {data['keys']:,} keys from position "
@@ -261,7 +268,9 @@ def print_tables(numbers: dict[str, Any], paths: list[Path]) -> None:
     table = _table("two runners, one truth", "rule", "winners compared", "differing", "queries", "differing")
     for name, row in numbers["agreement"].items():
         label = row_label(name)
-        table.add_row(label, *(f"{row[c]:,}" for c in ("compared", "differing", "queries", "queries_differing")))
+        table.add_row(
+            label, *(f"{row[c]:,}" for c in ("compared", "differing", "queries", "queries_differing"))
+        )
     console.print(table)
 
     events = numbers["events"]
@@ -275,13 +284,17 @@ def print_tables(numbers: dict[str, Any], paths: list[Path]) -> None:
         f"({100 * congested['queries_differing'] / congested['queries']:.0f} %)"
     )
 
-    table = _table(f"energy of one query over {attention['keys']:,} keys", "what", "ledger", "low", "nominal", "high")
+    table = _table(
+        f"energy of one query over {attention['keys']:,} keys", "what", "ledger", "low", "nominal", "high"
+    )
     for bill in numbers["energy"].values():
-        values = (f"{1e6 * bill[c]:.3g} µJ" for c in ("low", "nominal", "high"))
+        values = (si(bill[c], "J") for c in ("low", "nominal", "high"))
         table.add_row(bill["label"], f"{bill['ledger']}, {bill['node']}", *values)
     console.print(table)
 
-    table = Table(title="the idea, in counts of this run", title_justify="left", title_style="bold", show_lines=True)
+    table = Table(
+        title="the idea, in counts of this run", title_justify="left", title_style="bold", show_lines=True
+    )
     for column in ("", f"dense transformer ({numbers['dense']['dim']} dimensions)", "brain-like, simulated"):
         table.add_column(column, overflow="fold")
     for row in numbers["idea"]:
@@ -291,7 +304,9 @@ def print_tables(numbers: dict[str, Any], paths: list[Path]) -> None:
             f"{row['spiking']}\n[dim]{row['spiking_counter']}[/dim]",
         )
     console.print(table)
-    console.print(f"simulated {numbers['time']['simulated_s']:.3g} s of chip time in {numbers['time']['wall_s']:.1f} s")
+    console.print(
+        f"simulated {numbers['time']['simulated_s']:.3g} s of chip time in {numbers['time']['wall_s']:.1f} s"
+    )
     print(f"report: {next(path for path in paths if path.suffix == '.html')}")
 
 

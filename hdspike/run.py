@@ -96,7 +96,13 @@ def run(settings: Settings, *, progress: Progress = lambda stage: None) -> Resul
     keys, queries = len(layer), len(outcome)
     per_query = outcome.total("synaptic_events") / queries
     energy = pricing.spiking_bills(
-        sheet.name, timed, settings.select, keys=keys, synaptic_events=per_query, seed=settings.seed
+        sheet.name,
+        timed,
+        settings.select,
+        keys=keys,
+        dim=task.space.dim,
+        synaptic_events=per_query,
+        seed=settings.seed,
     ) | pricing.dense_bills(keys, twin.dim, seed=settings.seed)
 
     numbers = plain(
@@ -147,7 +153,7 @@ def run(settings: Settings, *, progress: Progress = lambda stage: None) -> Resul
                 "lines": timed.lines,
                 "queries": len(timed.queries),
                 "cores": timed.runs[settings.select].mapping.cores_used,
-                "chips_for_all_keys": pricing.chips_needed(timed, keys),
+                "chips_for_all_keys": pricing.chips_needed(timed, keys=keys, dim=task.space.dim),
                 "simulated_s_per_query": timed.seconds(settings.select),
                 "latency_async_s": timed.seconds("race_async"),
                 "per_rule": {name: run_.counts for name, run_ in timed.runs.items()},
@@ -188,11 +194,19 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _si(value: float, unit: str = "") -> str:
+def si(value: float, unit: str = "") -> str:
     """``value`` with three digits and an SI prefix."""
     if value == 0:
         return f"0 {unit}".strip()
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")):
+    for factor, prefix in (
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+        (1, ""),
+        (1e-3, "m"),
+        (1e-6, "µ"),
+        (1e-9, "n"),
+    ):
         if abs(value) >= factor:
             return f"{value / factor:.3g} {prefix}{unit}".strip()
     return f"{value / 1e-12:.3g} p{unit}".strip()
@@ -218,9 +232,9 @@ def the_idea(numbers: dict[str, Any], timed: OnChip, rule: str) -> list[dict[str
         ),
         (
             "operation",
-            f"{_si(dense['macs_fp32'])} multiply-accumulates a query",
+            f"{si(dense['macs_fp32'])} multiply-accumulates a query",
             "macs_fp32",
-            f"{_si(per_query)} synaptic events (one addition each) a query, no multiplication",
+            f"{si(per_query)} synaptic events (one addition each) a query, no multiplication",
             "attention.counts.synaptic_events",
         ),
         (
@@ -234,7 +248,7 @@ def the_idea(numbers: dict[str, Any], timed: OnChip, rule: str) -> list[dict[str
         ),
         (
             "activation",
-            f"{_si(dense['exps'])} exponentials a query",
+            f"{si(dense['exps'])} exponentials a query",
             "exps",
             f"{spikes:,.0f} spikes a query, {attention['winners_mean']:.0f} of them winners"
             + ("" if sparse else " (dense code: every key neuron is driven by every active bit)"),
@@ -242,10 +256,10 @@ def the_idea(numbers: dict[str, Any], timed: OnChip, rule: str) -> list[dict[str
         ),
         (
             "hardware",
-            f"{_si(dense['dram_bits'] / 8, 'B')} of keys and values fetched a query",
+            f"{si(dense['dram_bits'] / 8, 'B')} of keys and values fetched a query",
             "dram_bits",
-            f"{_si(mean['packets'])} packets, {_si(mean['hops'])} hops a query on one chip of {chip['cores']} "
-            f"cores ({chip['keys']:,} keys), {_si(chip['simulated_s_per_query'], 's')}",
+            f"{si(mean['packets'])} packets, {si(mean['hops'])} hops a query on one chip of {chip['cores']} "
+            f"cores ({chip['keys']:,} keys), {si(chip['simulated_s_per_query'], 's')}",
             f"chip.per_rule.{rule}.packets, hops; chip.simulated_s_per_query",
         ),
     ]

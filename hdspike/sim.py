@@ -5,10 +5,10 @@ A sim is a file ``sims/NN_name.py`` with a docstring that states the question an
 numbers alone. It runs as a script and as ``hdspike sim NAME``, and writes ``NN_name.json`` and ``.svg``.
 """
 
+import argparse
 import ast
 import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -88,7 +88,14 @@ def run(
 
 
 def main(file: str) -> None:
-    """What ``python sims/NN_name.py [--quick] [--seed S] [--out DIR]`` does."""
-    from hdspike import cli
-
-    cli.main(["sim", Path(file).stem, *sys.argv[1:]])
+    """What ``python sims/NN_name.py [--quick] [--seed S] [--out DIR]`` does: ``hdspike sim`` without the rest."""
+    parser = argparse.ArgumentParser(description=question(Path(file).stem.split("_", 1)[1]))
+    parser.add_argument("--quick", action="store_true", help="smaller and sooner")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", default=".", help="folder for the figure and its numbers")
+    given = parser.parse_args()
+    try:
+        _, paths = run(Path(file).stem, quick=given.quick, seed=given.seed, out=given.out)
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    print(*paths, sep="\n")

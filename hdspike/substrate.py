@@ -63,7 +63,7 @@ UNITS: dict[str, tuple[str, float]] = {
     "Gbyte/s": ("bandwidth", 1e9),
     "Tbyte/s": ("bandwidth", 1e12),
 }
-"""Every unit a file may use: name → (kind, factor to SI, where information is in bits, bandwidth in byte/s)."""
+"""Every unit a file may use: name → (kind, factor to SI: bits for information, byte/s for bandwidth)."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "topology": ("count", "information"),

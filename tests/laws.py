@@ -234,11 +234,10 @@ def ties_are_unbiased(space: Space, seed: int) -> None:
 
 @statistical
 def ties_ignore_value(space: Space, seed: int) -> None:
-    """The mean of the stored coordinates of tied bundles is that of random vectors: no low index, no 1 bit wins."""
+    """Tied bundles agree with a constant vector as often as random ones: no low index, no 1 bit wins."""
     pairs = space.random(200, rng=seed).reshape(100, 2, -1)
     tied, fresh = space.bundle(pairs), space.random(100, rng=seed + 1)
     mean, deviation = chance(space)
-    # chance agreement with a fixed vector of equal coordinates (index 0 everywhere, no bit set)
     zero = np.zeros((1, space.width), dtype=pairs.dtype)
     for sample in (tied, fresh):
         assert abs(space.score(sample, zero).sum() - 100 * mean) < SIGMAS * deviation * 10

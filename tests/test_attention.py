@@ -1,5 +1,6 @@
 """The attention layer: codes order keys as similarity does, rules choose, winners speak."""
 
+from itertools import pairwise
 from math import floor
 from statistics import median
 
@@ -50,7 +51,7 @@ def test_bit_code(dim: int, count: int, seed: int) -> None:
     assert network.bias.tolist() == [dim - sum(row) for row in ones]
     assert len(network.synapses) == 3 * dim
     indptr, lines = code.active(queries)
-    split = [lines[a:b].tolist() for a, b in zip(indptr, indptr[1:], strict=False)]
+    split = [lines[a:b].tolist() for a, b in pairwise(indptr)]
     assert split == [np.flatnonzero(row).tolist() for row in bits.unpack(queries, dim)]
     signs = twin.of_matrix(2 * np.array(ones).T - 1)
     equal = [[dim - twin_bits.hamming(q, k) for k in ones] for q in bits.unpack(queries, dim).tolist()]
@@ -70,7 +71,7 @@ def test_block_code(blocks: int, length: int, count: int, seed: int) -> None:
         low, high = network.synapses.indptr[line : line + 2]
         assert network.synapses.targets[low:high].tolist() == np.flatnonzero(matrix[line]).tolist()
     indptr, lines = code.active(queries)
-    split = [lines[a:b].tolist() for a, b in zip(indptr, indptr[1:], strict=False)]
+    split = [lines[a:b].tolist() for a, b in pairwise(indptr)]
     assert split == [np.flatnonzero(twin_spaces.dense(q, length)).tolist() for q in queries.tolist()]
 
 
@@ -90,12 +91,11 @@ def test_attend(space, keys: int, rule: str, above: int, seed: int, data) -> Non
     weights = np.ones(len(synapses), dtype=int) if synapses.weights is None else synapses.weights
     pairs = [
         list(zip(synapses.targets[a:b].tolist(), weights[a:b].tolist(), strict=True))
-        for a, b in zip(synapses.indptr, synapses.indptr[1:], strict=False)
+        for a, b in pairwise(synapses.indptr)
     ]
     indptr, lines = layer.code.active(queries)
     ordered = [
-        twin.schedule(lines[a:b].tolist(), layer.rank.tolist(), layer.per_tick)
-        for a, b in zip(indptr, indptr[1:], strict=False)
+        twin.schedule(lines[a:b].tolist(), layer.rank.tolist(), layer.per_tick) for a, b in pairwise(indptr)
     ]
     assert_same(outcome, twin.run(pairs, layer.network.bias.tolist(), layer.kwta, ordered, layer.per_tick))
 
@@ -192,7 +192,9 @@ def calibrated(potentials: list[list[int]], k: int) -> int:
 @given(
     st.tuples(st.integers(1, 5), st.integers(1, 8)).flatmap(
         lambda shape: st.lists(
-            st.lists(st.integers(-2, 12), min_size=shape[1], max_size=shape[1]), min_size=shape[0], max_size=shape[0]
+            st.lists(st.integers(-2, 12), min_size=shape[1], max_size=shape[1]),
+            min_size=shape[0],
+            max_size=shape[0],
         )
     ),
     st.integers(1, 10),
@@ -240,18 +242,22 @@ def weights_of(potentials: list[int], by: str, top: int) -> list[int]:
     return [2 ** min((v - min(potentials)) // octave, 20) for v in potentials]
 
 
-@given(outcomes(), st.sampled_from(["count", "rank", "none"]), st.sampled_from([1, 15, 16, 64, 100, 128, 5000]))
+@given(
+    outcomes(), st.sampled_from(["count", "rank", "none"]), st.sampled_from([1, 15, 16, 64, 100, 128, 5000])
+)
 def test_winner_weights(outcome: Outcome, by: str, top: int) -> None:
     found = winner_weights(outcome, by=by, top=top)
     assert found.dtype == np.int64
-    split = [outcome.potentials[a:b].tolist() for a, b in zip(outcome.indptr, outcome.indptr[1:], strict=False)]
+    split = [outcome.potentials[a:b].tolist() for a, b in pairwise(outcome.indptr)]
     assert found.tolist() == [w for query in split for w in weights_of(query, by, top)]
 
 
 @given(spaces, outcomes(), seeds, st.data())
 def test_bundle_winners(space, outcome: Outcome, seed: int, data) -> None:
     values = space.random(9, rng=seed)
-    weights = data.draw(st.lists(st.integers(1, 4), min_size=len(outcome.winners), max_size=len(outcome.winners)))
+    weights = data.draw(
+        st.lists(st.integers(1, 4), min_size=len(outcome.winners), max_size=len(outcome.winners))
+    )
     found, spoke = bundle_winners(space, values, outcome, np.array(weights, dtype=np.int64))
     assert found.shape == (len(outcome), space.width)
     for q in range(len(outcome)):

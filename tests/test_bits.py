@@ -254,7 +254,9 @@ def test_majority_counts_the_words_it_read() -> None:
 @given(batches(count=2))
 def test_hamming(batch) -> None:
     dim, queries, rows = batch
-    expected = np.array([[twin.hamming(q, r) for r in rows.tolist()] for q in queries.tolist()], dtype=np.int32)
+    expected = np.array(
+        [[twin.hamming(q, r) for r in rows.tolist()] for q in queries.tolist()], dtype=np.int32
+    )
     a, b = bits.pack(queries), bits.pack(rows)
     for q, r in ((a, b), (frozen(a), frozen(b)), (strided(a), b)):
         np.testing.assert_array_equal(bits.hamming(q, r, dim), expected.reshape(len(a), len(b)))
@@ -345,5 +347,7 @@ def test_algebra_of_blocks(batch, shifts: int) -> None:
     assert space.permute(a, shifts).tolist() == twin_spaces.permute(a, shifts)
     dense = [twin_spaces.dense(row, length) for row in rows]
     np.testing.assert_array_equal(space.to_words(rows), twin.array(dense, space.dim))
-    turned = bits.rotate(space.to_words(rows), space.dim, length * shifts)  # block b to b + 1 is bit i to i + L
+    turned = bits.rotate(
+        space.to_words(rows), space.dim, length * shifts
+    )  # block b to b + 1 is bit i to i + L
     np.testing.assert_array_equal(turned, space.to_words(space.permute(rows, shifts)))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hdspike import bits, functional
 from hdspike.functional import readout, synapses
+from hdspike.jit import spread
 from hdspike.network import COUNTS, KWTA, Network, Outcome, Synapses, disagreement, from_dense
 from hdspike.network.neurons import integrate_and_fire
 from hdspike.spikes import Stimuli, schedule
@@ -106,7 +107,8 @@ def test_run_dense(case) -> None:
     signs = 2 * keys.T.astype(np.int64) - 1
     bias = layer.dim - keys.sum(axis=1, dtype=np.int64)
     ordered = [
-        twin.schedule(np.flatnonzero(query).tolist(), layer.rank.tolist(), layer.per_tick) for query in queries
+        twin.schedule(np.flatnonzero(query).tolist(), layer.rank.tolist(), layer.per_tick)
+        for query in queries
     ]
     expected = twin.run(twin.of_matrix(signs), bias.tolist(), layer.kwta, ordered, layer.per_tick)
     words = bits.pack(queries)
@@ -145,20 +147,24 @@ def test_threads_and_batches_change_nothing(kind: str, threads: int, monkeypatch
 
 def test_numba_knows_the_number_of_threads() -> None:
     """``spread`` asks numba, so that NUMBA_NUM_THREADS and set_num_threads hold for the package."""
-    before = numba.get_num_threads()
+    layer = functional.DenseLayer(bits.random(5, 64, rng=0), 64, np.arange(64), 4, KWTA(2, 30, "tick"))
+    queries = bits.random(9, 64, rng=1)
+    before, expected = numba.get_num_threads(), functional.run_dense(layer, queries)
+    ranges: list[tuple[int, int]] = []
     try:
         for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
             numba.set_num_threads(threads)
-            layer = functional.DenseLayer(bits.random(5, 64, rng=0), 64, np.arange(64), 4, KWTA(2, 30, "tick"))
-            outcome = functional.run_dense(layer, bits.random(9, 64, rng=1))
-            first = outcome if threads == 1 else first
-            assert_same(outcome, first)
+            assert_same(functional.run_dense(layer, queries), expected)
+            ranges.clear()
+            spread(lambda low, high: ranges.append((low, high)), 9)
+            assert len(ranges) == min(threads, 9)
+            assert sorted(i for low, high in ranges for i in range(low, high)) == list(range(9))
     finally:
         numba.set_num_threads(before)
 
 
 def test_a_race_by_hand() -> None:
-    """Three neurons at θ = 2, one event per tick: neuron 1 in tick 1, neuron 0 in tick 2, neuron 2 too late."""
+    """At θ = 2, one event per tick: neuron 1 fires in tick 1, neuron 0 in tick 2, neuron 2 is too late."""
     network = from_dense([[0, 1, 0], [1, 1, 0], [1, 0, 1], [0, 0, 1]], kwta=KWTA(2, 2, "tick"))
     outcome = functional.run(network, schedule([0, 4], [0, 1, 2, 3], rank=[0, 1, 2, 3], per_tick=1))
     assert outcome.query(0).tolist() == [1, 0]
@@ -200,7 +206,9 @@ def test_ties_at_the_same_tick() -> None:
 
 
 @pytest.mark.parametrize(("step", "fired", "ticks"), [(1, 2, [1, 2]), (2, 3, [1, 2]), (9, 4, [1, 2])])
-def test_a_coarser_ramp_has_more_overshoot_and_the_same_winners(step: int, fired: int, ticks: list[int]) -> None:
+def test_a_coarser_ramp_has_more_overshoot_and_the_same_winners(
+    step: int, fired: int, ticks: list[int]
+) -> None:
     """Potentials 9, 8, 7, 1 under a ramp from 9: steps of 9 − s·step, down to the second spike."""
     network = from_dense([[9, 8, 7, 1]], kwta=KWTA(2, 9, "ramp", step=step))
     outcome = functional.run(network, schedule([0, 1], [0], rank=[0], per_tick=1))

@@ -14,7 +14,9 @@ DIMS = (1, 63, 64, 65, 127, 130, 1000)
 
 @pytest.mark.parametrize("dim", DIMS)
 def test_bitarray_is_an_oracle(dim: int) -> None:
-    a, b = (bitarray(np.random.default_rng(seed).integers(0, 2, dim).tolist(), endian="big") for seed in (1, 2))
+    a, b = (
+        bitarray(np.random.default_rng(seed).integers(0, 2, dim).tolist(), endian="big") for seed in (1, 2)
+    )
     x, y = Hypervectors.from_bitarray(a), Hypervectors.from_bitarray(b)
     assert (x ^ y).bitarray().tolist() == (a ^ b).tolist()
     assert (x * y).bitarray().tolist() == (a ^ b).tolist()
@@ -76,14 +78,21 @@ def test_operators_agree_with_bits() -> None:
     np.testing.assert_array_equal((a >> 3).words, bits.rotate(a.words, 130, 3))
     np.testing.assert_array_equal(a.permute(-3).words, (a << 3).words)
     np.testing.assert_array_equal(a.hamming(b), bits.hamming(a.words, b.words, 130))
-    np.testing.assert_array_equal(a.bundle(weights=[1, 2, 3, 4]).words, bits.majority(a.words, 130, weights=[1, 2, 3, 4]))
+    np.testing.assert_array_equal(
+        a.bundle(weights=[1, 2, 3, 4]).words, bits.majority(a.words, 130, weights=[1, 2, 3, 4])
+    )
     np.testing.assert_array_equal(a.count(), a.bits().sum(axis=1))
     np.testing.assert_array_equal(Hypervectors.from_bits(a.bits()).words, a.words)
     assert (a == b).tolist() == [False] * 4
-    assert (a == Hypervectors(np.concatenate([a.words[:2], b.words[2:]]), 130)).tolist() == [True, True, False, False]
+    assert (a == Hypervectors(np.concatenate([a.words[:2], b.words[2:]]), 130)).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert (a == 3) is False
     with pytest.raises(TypeError):
-        a ^ 3  # noqa: B018
+        a ^ 3
     with pytest.raises(TypeError):
         hash(a)
 

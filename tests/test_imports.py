@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import hdspike
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -31,3 +33,11 @@ def test_import_is_light(module: str) -> None:
     done = python(f"import sys, {module}; print(*sorted({heavy!r} & set(sys.modules)))")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_every_public_name_is_there() -> None:
+    assert isinstance(hdspike.__version__, str)
+    for name in (*hdspike.__all__, *dir(hdspike)):
+        assert getattr(hdspike, name) is not None, name
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = hdspike.no_such_name

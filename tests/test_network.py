@@ -59,7 +59,8 @@ def test_network_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theta", "step", "floor", "steps"), [(10, 1, 0, 11), (10, 3, 0, 5), (10, 10, 0, 2), (0, 1, 0, 1), (5, 2, -2, 5)]
+    ("theta", "step", "floor", "steps"),
+    [(10, 1, 0, 11), (10, 3, 0, 5), (10, 10, 0, 2), (0, 1, 0, 1), (5, 2, -2, 5)],
 )
 def test_ramp_steps(theta: int, step: int, floor: int, steps: int) -> None:
     group = KWTA(1, theta, "ramp", step=step, floor=floor)
@@ -76,7 +77,9 @@ def test_other_readouts_have_no_ramp() -> None:
 def outcome(*queries: list[int]) -> Outcome:
     indptr = np.cumsum([0, *map(len, queries)])
     winners = np.array([i for query in queries for i in query], dtype=np.int32)
-    return Outcome(indptr, winners, np.zeros_like(winners), np.zeros_like(winners), {"fired": np.diff(indptr)})
+    return Outcome(
+        indptr, winners, np.zeros_like(winners), np.zeros_like(winners), {"fired": np.diff(indptr)}
+    )
 
 
 def test_outcome() -> None:

@@ -27,7 +27,9 @@ def test_schedule(lines: int, per_tick: int, seed: int, count: int) -> None:
     rank = rng.permutation(lines)
     queries = [np.flatnonzero(rng.random(lines) < rng.random()) for _ in range(count)]
     indptr = np.cumsum([0, *map(len, queries)])
-    found = spikes.schedule(indptr, np.concatenate([[], *queries]).astype(np.int64), rank=rank, per_tick=per_tick)
+    found = spikes.schedule(
+        indptr, np.concatenate([[], *queries]).astype(np.int64), rank=rank, per_tick=per_tick
+    )
     assert len(found) == count
     for q, query in enumerate(queries):
         expected = twin.schedule(query.tolist(), rank.tolist(), per_tick)
@@ -141,7 +143,9 @@ def test_the_well_formed_neighbour_of_the_hostile_files_loads(tmp_path: Path) ->
     assert spikes.load_events(path).tolist() == [(1, 2), (3, 4)]
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "kept.events"
     spikes.save_events(path, events_of([(1, 2)]))
 

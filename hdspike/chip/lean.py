@@ -1,9 +1,10 @@
 """How the event loop is compiled: like every kernel, but inlined and without counting references.
 
-The loop hands arrays to hundreds of millions of small functions, and an atomic count per array and call was
-two thirds of its time. A lean kernel may neither create nor slice an array: it only reads and writes cells.
+The loop hands arrays to hundreds of millions of small functions, and an atomic count per array and call costs
+more than the work: together the two options made it 2.4 times faster (1.5 → 3.6 million hops a second).
+A lean kernel may neither create nor slice an array: it only reads and writes cells.
 ``_nrt``, the run time that counts, is a target option of numba that it does not document; without the option
-everything works alike, about three times slower.
+everything works alike, only slower.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The functional runner: a network, or a layer of dense keys, without a clock. Exact, fast, all queries.
 
-Two forms of the same layer give the same :class:`~hdspike.network.Outcome`: :func:`run` walks the synapses of a
-network, :func:`run_dense` compares packed keys word by word.
+Two forms of the same layer give the same :class:`~hdspike.network.Outcome`: :func:`run` walks the synapses of
+a network, :func:`run_dense` compares packed keys word by word.
 """
 
 from typing import Any

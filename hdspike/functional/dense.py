@@ -129,7 +129,7 @@ def _race(keys, ones, query, active, dim, per_tick, group, fire_tick, fire_poten
 
 @kernel
 def _run_dense(keys, ones, queries, active, dim, per_tick, group, out):
-    """Every query over all keys; a query without an active bit touches nothing. Returns the words compared."""
+    """Every query over all keys; one without an active bit touches nothing. Returns the words compared."""
     count = len(keys)
     spikes = _scratch(count)
     potential = np.empty((1, count), dtype=np.int32)

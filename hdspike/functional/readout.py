@@ -141,7 +141,7 @@ def collect(
     counts = np.zeros((queries, len(COUNTS)), dtype=np.int64)
     for start in range(0, queries, BATCH):
         count = min(BATCH, queries - start)
-        rows = [np.empty((count, most), dtype=np.int32) for _ in parts]
+        rows: list[NDArray[Any]] = [np.empty((count, most), dtype=np.int32) for _ in parts]
         rows += [sizes[start : start + count], counts[start : start + count]]
 
         def work(low: int, high: int, start: int = start, rows: list[NDArray[Any]] = rows) -> None:
@@ -154,5 +154,9 @@ def collect(
         if progress is not None:
             progress(count)
     indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    joined = [np.concatenate(part) if part else np.empty(0, dtype=np.int32) for part in parts]
-    return Outcome(indptr, *joined, {name: counts[:, i].copy() for i, name in enumerate(COUNTS)})
+    winners, potentials, ticks = (
+        np.concatenate(part) if part else np.empty(0, dtype=np.int32) for part in parts
+    )
+    return Outcome(
+        indptr, winners, potentials, ticks, {name: counts[:, i].copy() for i, name in enumerate(COUNTS)}
+    )

@@ -42,7 +42,7 @@ def _cross(tick, theta, potential, received, fired, found, spikes):
 
 @kernel
 def _run(synapses, bias, starts, lines, per_tick, group, out):
-    """Every query from the biases, a race stopped after the tick of its k-th spike; returns synaptic events."""
+    """Every query from the biases, a race stopped after the tick of its k-th spike; returns the events."""
     k, theta, readout = group[0], group[1], group[2]
     unit = synapses[3]
     potential = bias.copy()

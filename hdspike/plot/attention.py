@@ -49,7 +49,7 @@ def maps(
     axes[0].set_ylabel("query")
     bar = fig.colorbar(image, ax=axes, shrink=0.9, pad=0.01)
     bar.set_label(f"share of the row's weight in a stretch of {keys / softmax.shape[1]:,.0f} keys")
-    note(axes[0], caption)
+    note(fig, caption)
     return fig
 
 
@@ -60,18 +60,27 @@ def raster(
     *,
     keys: int,
     title: str,
-    input_label: str,
+    input_end_ps: int | None = None,
 ) -> Figure:
     """One query in time: input events above, spikes of the key neurons below, the winners marked.
 
     ``inputs`` are (time in ps, line) deliveries, lines given as their rank of first arrival; ``spikes`` are
-    (time in ps, neuron).
+    (time in ps, neuron). ``input_end_ps`` marks where a ramp takes over from the input.
     """
     fig, axes = figure(2, 1, size=(8.5, 5.6), sharex=True, height_ratios=(1, 1.4))
     _, rank = np.unique(inputs["address"], return_inverse=True)
-    axes[0].plot(inputs["time"] * 1e-6, rank, "|", color=COLOURS["grey"], markersize=4, rasterized=len(rank) > 5000)
-    axes[0].set_ylabel(input_label)
+    axes[0].plot(
+        inputs["time"] * 1e-6, rank, "|", color=COLOURS["grey"], markersize=4, rasterized=len(rank) > 5000
+    )
+    axes[0].set_ylabel("active line")
     axes[0].set_title(title)
+    if input_end_ps is not None:
+        for ax in axes:
+            ax.axvline(input_end_ps * 1e-6, color=COLOURS["green"], linestyle="--", linewidth=1.2)
+        axes[0].annotate(
+            " input is in, the ramp begins", (input_end_ps * 1e-6, 0.08), xycoords=("data", "axes fraction"),
+            color=COLOURS["green"], fontsize=9.5,
+        )  # fmt: skip
     won = np.isin(spikes["address"], winners)
     lower: Axes = axes[1]
     lower.plot(

@@ -27,10 +27,10 @@ def panels(
     """Draw energy bars, one panel per ledger, on a logarithmic axis in joules per query.
 
     ``bars`` are mappings with ``label``, ``ledger``, ``node``, ``low``, ``nominal`` and ``high`` (J per query;
-    0 < low ≤ nominal ≤ high): ``{"label": "…", **bill.as_json()}``. Optional: ``components`` (name → J, written
-    as shares under the label: stacked bars lie on a logarithmic axis), ``sources`` (footnote), ``side``
-    (``"spiking"`` or ``"dense"``: the colour). A bar reaches to ``nominal``, its whisker from ``low`` to ``high``
-    (5th to 95th percentile); the length of a bar means nothing on a logarithmic axis, only its end does.
+    0 < low ≤ nominal ≤ high): ``{"label": "…", **bill.as_json()}``. Optional: ``components`` (name → J; their
+    shares are written under the label, since stacked bars lie on a logarithmic axis), ``sources`` (footnote)
+    and ``side`` (``"spiking"`` or ``"dense"``: the colour). A bar reaches to ``nominal``, its whisker from
+    ``low`` to ``high`` (5th to 95th percentile); only the end of a bar means something, not its length.
 
     ``target`` is an empty figure (it gets the panels, in the order in which the ledgers appear), one axes per
     ledger in that order, or a single axes. Returns the axes. ``ValueError`` where bars of two ledgers would
@@ -60,24 +60,29 @@ def panels(
     cited: list[str] = []
     for ax, (ledger, group) in zip(axes, groups.items(), strict=True):
         _panel(ax, ledger, group, cited if footnote else None)
-    axes[-1].set_xlabel("energy per query (J, logarithmic); whisker: 5th to 95th percentile")
-    if footnote and cited:
-        # One line a source, in the label of the last axis, so that every layout leaves room for it.
-        lines = [
-            textwrap.fill(f"[{i}] {text}", 118, subsequent_indent="     ") for i, text in enumerate(cited, 1)
-        ]
-        axes[-1].annotate(
-            "\n".join(lines),
-            xy=(0, 0),
-            xytext=(0, -42),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=7.5,
-            color=COLOURS["grey"],
-            va="top",
-            ha="left",
-        )
+    axes[-1].set_xlabel("energy per query (logarithmic axis; whisker: 5th to 95th percentile)", fontsize=9.5)
+    if cited:
+        _footnote(axes[-1], cited, whole_figure=isinstance(target, Figure | SubFigure))
     return axes
+
+
+def _footnote(ax: Axes, cited: Sequence[str], *, whole_figure: bool) -> None:
+    """The numbered citations below the last panel, as wide as the figure where the figure is ours."""
+    box = ax.get_figure(root=True)
+    width = box.get_size_inches()[0] if box is not None else 6.4
+    characters = int((width if whole_figure else 0.6 * width) * 15.5)
+    text = textwrap.fill("   ".join(f"[{i}] {source}" for i, source in enumerate(cited, 1)), characters)
+    ax.annotate(
+        text,
+        xy=(0.01 if whole_figure else 0.0, 0.0),
+        xycoords=("figure fraction" if whole_figure else "axes fraction", "axes fraction"),
+        xytext=(0, -38),
+        textcoords="offset points",
+        fontsize=7.5,
+        color=COLOURS["grey"],
+        va="top",
+        annotation_clip=False,
+    )
 
 
 def _check_bar(index: int, bar: Mapping[str, Any]) -> None:
@@ -136,16 +141,20 @@ def _panel(ax: Axes, ledger: str, bars: Sequence[Mapping[str, Any]], cited: list
 
 
 def _shares(components: Mapping[str, float]) -> str:
-    """Nominal shares, largest first: ``memory 97 %, compute 3 %``."""
+    """The nominal shares of the two largest and of the rest: ``memory 72 %, static 27 %, rest <1 %``."""
     total = sum(components.values())
     if total <= 0.0 or len(components) < 2:
         return ""
     ranked = sorted(components.items(), key=lambda item: -item[1])
-    return ", ".join(f"{name} {_percent(joules / total)}" for name, joules in ranked if joules > 0.0)
+    rest = sum(joules for _, joules in ranked[2:])
+    shown = [*ranked[:2], ("rest", rest)]
+    return ", ".join(f"{name} {_percent(joules / total)}" for name, joules in shown if joules > 0.0)
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.01 else "<1 %"
+    if share < 0.01:
+        return "<1 %"
+    return f"{100 * share:.0f} %" if share <= 0.99 else ">99 %"
 
 
 def _joules(value: float) -> str:

@@ -10,7 +10,6 @@ matplotlib.use("Agg", force=False)
 
 import matplotlib.pyplot as plt
 from cycler import cycler
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hdspike.files import write_bytes
@@ -32,7 +31,7 @@ COLOURS = {
 SPIKING, DENSE = COLOURS["blue"], COLOURS["vermilion"]
 LEDGER_COLOURS = {"circuit": COLOURS["blue"], "path": COLOURS["green"], "board": COLOURS["orange"]}
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 11,
     "font.family": "DejaVu Sans",
     "axes.titlesize": 12,
@@ -62,18 +61,9 @@ def figure(
     return fig, axes
 
 
-def note(ax: Axes, text: str) -> None:
-    """A caveat in small print below an axes."""
-    ax.annotate(
-        text,
-        xy=(0, 0),
-        xytext=(0, -46),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=8,
-        color=COLOURS["grey"],
-        va="top",
-    )
+def note(fig: Figure, text: str) -> None:
+    """A caveat in small print below the figure."""
+    fig.supxlabel(text, fontsize=8.5, color=COLOURS["grey"], x=0.01, ha="left")
 
 
 def svg(fig: Figure) -> str:

@@ -40,7 +40,7 @@ class Space(ABC):
 
     @abstractmethod
     def permute(self, a: Any, shifts: int = 1) -> NDArray[Any]:
-        """A fixed permutation of the dimensions, applied ``shifts`` times; distributes over bind and bundle."""
+        """A fixed permutation of the dimensions, ``shifts`` times; distributes over bind and bundle."""
 
     @abstractmethod
     def score(self, queries: Any, items: Any) -> NDArray[np.int32]:

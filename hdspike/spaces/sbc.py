@@ -2,8 +2,8 @@
 
 A vector of ``dim = blocks × block length`` bits is stored as the index of the active bit of each block,
 ``(..., blocks)``. Binding adds indices modulo the block length, which is lossless (XOR would not keep the
-sparsity); bundling takes the weighted mode of each block; the permutation moves block ``b`` to ``b + 1``, that
-is, bit ``i`` to bit ``i + block length`` (mod dim). Score: blocks in which two vectors match; a random pair
+sparsity); bundling takes the weighted mode of each block; the permutation moves block ``b`` to ``b + 1``,
+that is, bit ``i`` to bit ``i + block length`` (mod dim). Score: blocks in which two vectors match; a random pair
 matches in a share of ``1 ÷ block length``.
 """
 
@@ -23,7 +23,7 @@ BLOCKS = 128
 def _bundle(rows, weights, seed, counts, out):
     """Weighted mode of each block of ``rows`` (K, B); returns the indices read.
 
-    ``counts`` (L) is zero before and after. Among tied indices, sorted, one is picked by the SplitMix64 stream.
+    ``counts`` (L) is zero before and after. The SplitMix64 stream picks one of the tied indices, sorted.
     """
     salt = seed
     for b in range(rows.shape[1]):
@@ -120,8 +120,8 @@ class SBC(Space):
     def bundle(self, vectors: Any, *, weights: Any = None) -> NDArray[np.int32]:
         """The index of most weight in each block, over axis −2.
 
-        A tied block is decided among the tied indices by a stream seeded with ``Σ_k w_k·hash64(x_k) mod 2⁶⁴``:
-        without bias, and the same for the same multiset in any order.
+        A tied block is decided among the tied indices by a stream seeded with ``Σ_k w_k·hash64(x_k) mod
+        2⁶⁴``: without bias, and the same for the same multiset in any order.
         """
         given = self.checked("vectors", vectors)
         counts = check.bundle_weights(weights, given.shape[:-1])

@@ -39,14 +39,16 @@ def contexts_blocks(
 
 
 def level(low: Vector, high: Vector, rank: Sequence[int], i: int, num: int) -> list[int]:
-    """The coordinates of rank below ``i ÷ (num − 1)`` of the whole come from ``high``, the rest from ``low``."""
+    """Coordinates whose rank is below ``i ÷ (num − 1)`` of all come from ``high``, the rest from ``low``."""
     width = len(low)
     return [high[c] if rank[c] * (num - 1) < i * width else low[c] for c in range(width)]
 
 
-def project(vector: Sequence[float], normals: Sequence[Sequence[float]], centre: Sequence[float]) -> list[int]:
+def project(
+    vector: Sequence[float], normals: Sequence[Sequence[float]], centre: Sequence[float]
+) -> list[int]:
     """Bit i is the side of hyperplane i (column i of ``normals``) on which ``vector − centre`` lies."""
     dims = range(len(normals[0]))
-    return [int(sum((x - c) * n[i] for x, c, n in zip(vector, centre, normals, strict=True)) > 0) for i in dims]
-
-
+    return [
+        int(sum((x - c) * n[i] for x, c, n in zip(vector, centre, normals, strict=True)) > 0) for i in dims
+    ]

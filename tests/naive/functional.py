@@ -18,7 +18,9 @@ def schedule(lines: Sequence[int], rank: Sequence[int], per_tick: int) -> list[i
     return [line for tick in ticks for line in sorted(tick)]
 
 
-def query(synapses: Pairs, bias: Sequence[int], kwta: KWTA, lines: Sequence[int], per_tick: int) -> dict[str, Any]:
+def query(
+    synapses: Pairs, bias: Sequence[int], kwta: KWTA, lines: Sequence[int], per_tick: int
+) -> dict[str, Any]:
     """One query: spikes as (tick, −potential, neuron), which is the order in which they count, and COUNTS."""
     potential = [int(b) for b in bias]
     received = [0] * len(bias)
@@ -65,7 +67,9 @@ def query(synapses: Pairs, bias: Sequence[int], kwta: KWTA, lines: Sequence[int]
     return {"won": won, "potential": potential, "counts": counts}
 
 
-def run(synapses: Pairs, bias: Sequence[int], kwta: KWTA, queries: Sequence[Sequence[int]], per_tick: int) -> Outcome:
+def run(
+    synapses: Pairs, bias: Sequence[int], kwta: KWTA, queries: Sequence[Sequence[int]], per_tick: int
+) -> Outcome:
     """All queries, each from the biases."""
     results = [query(synapses, bias, kwta, lines, per_tick) for lines in queries]
     indptr = [0]

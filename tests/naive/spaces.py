@@ -25,7 +25,7 @@ def score(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def bundle(rows: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:
-    """Weighted mode of each block; among the tied indices, sorted, word b of the stream modulo their number."""
+    """Weighted mode of each block; word b of the stream, modulo the number of tied indices, picks one."""
     stream = bits.splitmix64(bits.tie_seed(rows, weights))
     out = []
     for block in range(len(rows[0])):

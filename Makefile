@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test test-modes check sims figures clean
+
+run: $(VENV)/installed
+	$(BIN)/hdspike run --out report
+
+test: $(VENV)/test-installed
+	$(BIN)/python -m pytest
+
+# The same suite as plain Python and with every index checked, at small sizes.
+test-modes: $(VENV)/test-installed
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest
+
+check: $(VENV)/dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Every sim, small, into a scratch folder.
+sims: $(VENV)/installed
+	@mkdir -p $(VENV)/sims
+	for sim in sims/[0-9]*.py; do $(BIN)/python $$sim --quick --out $(VENV)/sims || exit 1; done
+
+# The figures that are committed: full size.
+figures: $(VENV)/installed
+	for sim in sims/[0-9]*.py; do $(BIN)/python $$sim --out figures || exit 1; done
+	$(BIN)/python docs/write.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/test-installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/dev-installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@ $(VENV)/installed $(VENV)/test-installed
+
+clean:
+	rm -rf $(VENV) report
