@@ -82,7 +82,7 @@ def run_on_chip(
     space = task.space
     if isinstance(space, BSC) and space.dim > config.input_axons:
         space = BSC(config.input_axons)
-    sample = _sample(task, 8 if settings.quick else 32)
+    sample = _sample(task, settings.sized().chip_queries or 1)
     cut = {name: _cut(task.space, vectors, space.dim) for name, vectors in task.vectors.items()}
     synapses_per_key = space.dim if isinstance(space, BSC) else space.width
     room = min(len(cut["keys"]), max(1, SIMULATED_SYNAPSES // synapses_per_key))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import hdspike
-from hdspike import pricing, quality, substrate, vocabulary
+from hdspike import check, pricing, quality, substrate, vocabulary
 from hdspike.attention import SpikingAttention
 from hdspike.attention.select import needs_theta
 from hdspike.network import Outcome
@@ -57,6 +57,7 @@ def run(settings: Settings, *, progress: Progress = lambda stage: None) -> Resul
         RunnersDisagree: the chip's winners differ from the functional runner's under the barrier.
     """
     began = time.perf_counter()
+    check.integer("seed", settings.seed, low=0)
     sheet = neuromorphic(settings.chip)
     progress("reading and encoding the text")
     task = prepare(settings)
@@ -64,6 +65,13 @@ def run(settings: Settings, *, progress: Progress = lambda stage: None) -> Resul
         task.space, task.vectors["keys"], k=task.k, rule=settings.select, theta=settings.theta,
         seed=settings.seed,
     )  # fmt: skip
+    timed = run_on_chip(task, settings, sheet, progress=progress)
+    wrong = failed(timed.agreement)
+    if wrong:
+        raise RunnersDisagree(
+            f"the chip's winners differ from the functional runner's under {', '.join(wrong)}: "
+            f"{ {rule: timed.agreement[rule] for rule in wrong} }"
+        )
     if needs_theta(settings.select) and settings.theta is None:
         progress("calibrating θ on development queries")
         layer.calibrate(task.vectors["development"])
@@ -85,13 +93,6 @@ def run(settings: Settings, *, progress: Progress = lambda stage: None) -> Resul
     }
     progress("the dense twin: the smallest dimension that does the job")
     twin = quality.dense_twin(task, softmax.development_top1, seed=settings.seed)
-    timed = run_on_chip(task, settings, sheet, progress=progress)
-    wrong = failed(timed.agreement)
-    if wrong:
-        raise RunnersDisagree(
-            f"the chip's winners differ from the functional runner's under {', '.join(wrong)}: "
-            f"{ {rule: timed.agreement[rule] for rule in wrong} }"
-        )
     progress("counts → joules")
     keys, queries = len(layer), len(outcome)
     per_query = outcome.total("synaptic_events") / queries

@@ -1,6 +1,6 @@
 """The main job's question: which character comes next? Text, keys, values and queries, ready to attend."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,19 @@ class Settings:
     start: int | None = None
     seed: int = 0
     quick: bool = False
+    queries: int | None = None
+    development: int | None = None
+    chip_queries: int | None = None
 
-    @property
-    def default_keys(self) -> int:
-        return 4096 if self.quick else 32_768
-
-    @property
-    def queries(self) -> int:
-        return 256 if self.quick else 1024
-
-    @property
-    def development(self) -> int:
-        return 256 if self.quick else 512
+    def sized(self) -> "Settings":
+        """The same settings with every size that was left open filled in, except the number of keys."""
+        queries, development, chip_queries = (256, 256, 8) if self.quick else (1024, 512, 32)
+        return replace(
+            self,
+            queries=check.integer("queries", self.queries or queries, low=1),
+            development=check.integer("development", self.development or development, low=1),
+            chip_queries=check.integer("chip_queries", self.chip_queries or chip_queries, low=1),
+        )
 
 
 def parse_winners(text: str, keys: int) -> int:
@@ -99,17 +100,20 @@ def prepare(settings: Settings) -> Task:
 
     Without ``keys``, a text too short for the default number of keys gives as many as it holds.
     """
+    sizes = settings.sized()
+    assert sizes.queries is not None
+    assert sizes.development is not None
     space = make(settings.space, check_dim(settings.space, settings.dim))
     order = ORDER[settings.space]
     text = builtin_text() if settings.text is None else read_text(Path(settings.text))
     keys = settings.keys
     if keys is None:
-        room = len(text) - order - 2 * settings.queries
-        keys = max(64, min(settings.default_keys, room, (len(text) - order) * 2 // 3))
+        room = len(text) - order - sizes.queries - sizes.development
+        keys = max(64, min(4096 if settings.quick else 32_768, room, (len(text) - order) * 2 // 3))
     check.integer("keys", keys, low=1)
     k = parse_winners(settings.winners, keys)
     split = language.split(
-        len(text), keys=keys, development=settings.development, queries=settings.queries, order=order,
+        len(text), keys=keys, development=sizes.development, queries=sizes.queries, order=order,
         start=settings.start,
     )  # fmt: skip
     places = {"keys": split.keys, "development": split.development, "queries": split.queries}

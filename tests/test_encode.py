@@ -57,6 +57,17 @@ def test_contexts(text, data) -> None:
             assert row == twin.contexts_blocks(vectors, tokens, t, order, space.length)
 
 
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_contexts_break_ties_as_bundles_do(order: int) -> None:
+    """An even order ties in many bits: the bundle of the suffix n-grams, each made by :func:`encode.ngrams`."""
+    space = BSC(130)
+    items, tokens = space.random(5, rng=0), [0, 1, 2, 3, 4, 3]
+    grams = [encode.ngrams(space, items, tokens, n=m)[-1] for m in range(1, order + 1)]
+    found = encode.contexts(space, items, tokens, [5], order=order)[0]
+    np.testing.assert_array_equal(found, space.bundle(np.stack(grams)))
+    assert bits.unpack(found, 130).tolist() == twin.contexts_bits(as_vectors(space, items), tokens, 5, order)
+
+
 @pytest.mark.parametrize("space", [BSC(2000), SBC(2048)], ids=repr)
 def test_contexts_grow_closer_with_the_suffix_they_share(space) -> None:
     items = space.random(40, rng=0)

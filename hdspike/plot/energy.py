@@ -26,7 +26,7 @@ def panels(
 ) -> list[Axes]:
     """Draw energy bars, one panel per ledger, on a logarithmic axis in joules per query.
 
-    ``bars`` are mappings with ``label``, ``ledger``, ``node``, ``low``, ``nominal`` and ``high`` (J per query;
+    ``bars`` are mappings with ``label``, ``ledger``, ``node``, ``low``, ``nominal``, ``high`` (J per query;
     0 < low ≤ nominal ≤ high): ``{"label": "…", **bill.as_json()}``. Optional: ``components`` (name → J; their
     shares are written under the label, since stacked bars lie on a logarithmic axis), ``sources`` (footnote)
     and ``side`` (``"spiking"`` or ``"dense"``: the colour). A bar reaches to ``nominal``, its whisker from
@@ -159,5 +159,6 @@ def _percent(share: float) -> str:
 
 def _joules(value: float) -> str:
     """Three significant digits with an engineering prefix: ``1.45 mJ``."""
-    exponent = math.floor(math.log10(float(f"{value:.3g}")) + 1e-12)
-    return EngFormatter(unit="J", places=2 - exponent % 3)(value)
+    rounded = float(f"{value:.3g}")
+    exponent = math.floor(math.log10(rounded) + 1e-12)  # log10(1e-6) may fall just short of −6
+    return EngFormatter(unit="J", places=2 - exponent % 3)(rounded)
