@@ -48,20 +48,23 @@ def says(n: dict[str, Any], dense_code: dict[str, Any]) -> str:
     winner = "the dense side wins" if batched < spiking else "the spiking side wins"
     gap = n["quality"]["bits_per_char"] - n["baselines"]["softmax"]["bits_per_char"]
     update = 100 * energy["loihi"]["components"]["update"] / spiking
+    agreed = " + ".join(f"{n['agreement'][rule]['compared']:,}" for rule in ("exact", "race", "threshold"))
+    dense_events = dense_code["attention"]["synaptic_events_per_query_key"]
     lines = [
         f"The winners carry {100 * attention['nonzero_fraction']:.2f} % of the cells, but "
         f"{100 * attention['touched_fraction']:.1f} % are touched, at "
-        f"{attention['synaptic_events_per_query_key']:.2f} synaptic events per (query, key). With dense binary vectors every cell is "
-        f"touched ({dense_code['attention']['synaptic_events_per_query_key']:,.0f} events each).",
+        f"{attention['synaptic_events_per_query_key']:.2f} synaptic events per (query, key). With dense binary "
+        f"vectors every cell is touched ({dense_events:,.0f} events each).",
         f"It predicts as often right as softmax over the same keys ({n['quality']['top1']:.3f} against "
-        f"{n['baselines']['softmax']['top1']:.3f}) and is worse at probabilities ({gap:+.2f} bits per character). "
-        f"A plain backoff n-gram over the same memory beats both ({n['baselines']['ngram']['top1']:.3f}, "
-        f"{n['baselines']['ngram']['bits_per_char']:.2f} bits).",
-        f"One query at a time, the chip needs {si(spiking, 'J')} where the int8 twin needs {si(single, 'J')} (circuit ledger): moving the keys "
-        f"is the bill. With 64 queries sharing each fetch the twin needs {si(batched, 'J')}: {winner}.",
-        f"{update:.0f} % of the chip's energy is neuron updates, not synaptic events: idle neurons are paid at every step of the ramp.",
-        f"Under a barrier both runners choose the same winners ({n['agreement']['exact']['compared']:,} + "
-        f"{n['agreement']['race']['compared']:,} + {n['agreement']['threshold']['compared']:,} compared, 0 differ). Without one, "
+        f"{n['baselines']['softmax']['top1']:.3f}) and is worse at probabilities ({gap:+.2f} bits per "
+        f"character). A plain backoff n-gram over the same memory beats both "
+        f"({n['baselines']['ngram']['top1']:.3f}, {n['baselines']['ngram']['bits_per_char']:.2f} bits).",
+        f"One query at a time, the chip needs {si(spiking, 'J')} where the int8 twin needs {si(single, 'J')} "
+        f"(circuit ledger): moving the keys is the bill. With 64 queries sharing each fetch the twin needs "
+        f"{si(batched, 'J')}: {winner}.",
+        f"{update:.0f} % of the chip's energy is neuron updates, not synaptic events: idle neurons are paid at "
+        f"every step of the ramp.",
+        f"Under a barrier both runners choose the same winners ({agreed} compared, 0 differ). Without one, "
         f"congestion decides {races['queries_differing']} of {races['queries']} races differently.",
     ]
     made = "*Written by `make figures` from `hdspike run` and `hdspike run --space bsc`. An estimate is an estimate.*"
@@ -104,10 +107,9 @@ def main() -> None:
     report.write(result, folder)
     (folder / "report.html").unlink()  # the page repeats the figures; a reader makes their own
     n = result.numbers
-    size = f"{n['data']['queries']:,} queries over {n['data']['keys']:,} keys of {n['data']['source']} (Python {n['versions']['python']})"
-    run_block = (
-        f"{idea(n)}\n\n{quality(n)}\n\n*{size}, seed {n['seed']}, `hdspike run`; written by `make figures`.*"
-    )
+    data = n["data"]
+    size = f"{data['queries']:,} queries over {data['keys']:,} keys of {data['source']}"
+    run_block = f"{idea(n)}\n\n{quality(n)}\n\n*{size} (Python {n['versions']['python']}), seed {n['seed']}, `hdspike run`; written by `make figures`.*"
     sims = "\n".join(f"| `hdspike sim {name}` | {sim.question(name)} |" for name in sim.available())
     dense_code = run(Settings(space="bsc")).numbers
     fill(ROOT / "README.md", {"run": run_block, "says": says(n, dense_code), "sims": sims})

@@ -11,9 +11,9 @@ from hdspike import check
 def calibrate(potentials: Any, *, k: int) -> int:
     """The θ at which the typical query has closest to k neurons with ``v ≥ θ``.
 
-    ``θ = argmin_{1 ≤ θ ≤ v_max} |median_q |{i: v_qi ≥ θ}| − k|``, the higher θ where two are as close.
-    The median and not the mean, because how many keys match is heavy-tailed: a run of blanks matches thousands of keys and would
-    set a θ at which most queries have no winner at all (docs/decisions.md).
+    ``θ = argmin_{1 ≤ θ ≤ v_max} |median_q |{i: v_qi ≥ θ}| − k|``, the higher θ where two are as close. The
+    median and not the mean, because how many keys match is heavy-tailed: a run of blanks matches thousands of
+    keys and would set a θ at which most queries have no winner at all (docs/decisions.md).
 
     Args:
         potentials: ``(Q, N)`` final potentials of the development queries.
