@@ -108,8 +108,11 @@ def main() -> None:
     (folder / "report.html").unlink()  # the page repeats the figures; a reader makes their own
     n = result.numbers
     data = n["data"]
-    size = f"{data['queries']:,} queries over {data['keys']:,} keys of {data['source']}"
-    run_block = f"{idea(n)}\n\n{quality(n)}\n\n*{size} (Python {n['versions']['python']}), seed {n['seed']}, `hdspike run`; written by `make figures`.*"
+    python = n["versions"]["python"]
+    size = f"{data['queries']:,} queries over {data['keys']:,} keys of {data['source']} (Python {python})"
+    run_block = (
+        f"{idea(n)}\n\n{quality(n)}\n\n*{size}, seed {n['seed']}, `hdspike run`; written by `make figures`.*"
+    )
     sims = "\n".join(f"| `hdspike sim {name}` | {sim.question(name)} |" for name in sim.available())
     dense_code = run(Settings(space="bsc")).numbers
     fill(ROOT / "README.md", {"run": run_block, "says": says(n, dense_code), "sims": sims})

@@ -90,8 +90,7 @@ def random(num: int, dim: int, *, rng: check.Rng = None) -> Words:
     """``num`` vectors of ``dim`` independent fair bits: words ``(num, ⌈dim/64⌉)``."""
     check.integer("num", num, low=0)
     count = word_count(dim)
-    octets = check.generator(rng).bytes(num * count * 8)
-    words = np.frombuffer(octets, dtype="<u8").reshape(num, count).astype(np.uint64)
+    words = check.generator(rng).integers(0, 2**64, size=(num, count), dtype=np.uint64)
     words[:, -1] &= tail_mask(dim)
     return words
 

@@ -107,7 +107,9 @@ def normal(k: int, *, lost: float = 0.0, rate: float = 0.0) -> float:
     return theory.retrieval_normal(round(PLACES["bsc"] * (1 - lost)), ITEMS, k, error=rate)
 
 
-def sweep(name: str, k: int, records: int, cuts: list[float], rates: list[float], seed: int) -> dict[str, Any]:
+def sweep(
+    name: str, k: int, records: int, cuts: list[float], rates: list[float], seed: int
+) -> dict[str, Any]:
     """Recall of ``records`` records of K pairs, cut by each share of ``cuts`` and damaged at each of ``rates``."""
     random = np.random.default_rng([seed, k, PLACES[name]])
     cut_hits: list[list[int]] = [[] for _ in cuts]
@@ -146,9 +148,7 @@ def lesion(name: str, k: int, lost: float, records: int, seed: int) -> dict[str,
     hits = []
     for _ in range(records):
         _, items, queries, fillers = one_record(name, k, random)
-        hits.append(
-            right(make(name, places), cut(name, items, places), cut(name, queries, places), fillers)
-        )
+        hits.append(right(make(name, places), cut(name, items, places), cut(name, queries, places), fillers))
     out = {"pairs": k, "lost": lost, "places": places, **counted(hits, k, law(name, k, lost=lost))}
     if name == "bsc":
         out["normal"] = normal(k, lost=lost)
@@ -160,7 +160,9 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
     records = 4 if quick else 24
     cuts = [0.0, 0.5, 0.7, 0.8, 0.9] if quick else [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
     rates = {
-        "bsc": [0.1, 0.2, 0.3, 0.4, 0.5] if quick else [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5],
+        "bsc": [0.1, 0.2, 0.3, 0.4, 0.5]
+        if quick
+        else [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5],
         "sbc": [0.2, 0.4, 0.6, 0.8] if quick else [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98],
     }
     pairs = PAIRS[::2] if quick else PAIRS
@@ -239,7 +241,13 @@ def draw(numbers: dict[str, Any]) -> Figure:
         )
         if name == "bsc":
             ax.axvline(50, color=COLOURS["grey"], lw=1, ls=":")
-            ax.text(51.5, 60, "50 %: nothing is left\nbut a guess; beyond,\nthe complement", fontsize=10, color="#555555")
+            ax.text(
+                51.5,
+                60,
+                "50 %: nothing is left\nbut a guess; beyond,\nthe complement",
+                fontsize=10,
+                color="#555555",
+            )
         lesion_axes(axes[row][2], numbers, name)
     fig.supxlabel(
         "Points: simulation with 95 % intervals.  Coloured lines: exact law (binomial sums).  "
