@@ -68,6 +68,16 @@ def test_contexts_break_ties_as_bundles_do(order: int) -> None:
     assert bits.unpack(found, 130).tolist() == twin.contexts_bits(as_vectors(space, items), tokens, 5, order)
 
 
+def test_kernels_return_their_counts() -> None:
+    """The words XORed: positions × order × words; the additions: block b of each position takes 1 + b mod n."""
+    words, items = bits.random(6, 130, rng=0).reshape(2, 3, 3), SBC(20, blocks=4).random(3, rng=0)
+    tokens, places, mask = np.array([0, 1, 2]), np.array([2, 2]), bits.tail_mask(130)
+    assert encode._contexts_bsc(words, tokens, places, mask, np.empty((2, 3), dtype=np.uint64)) == 2 * 2 * 3
+    assert encode._contexts_sbc(items, tokens, places, 3, 5, np.empty((2, 4), np.int32)) == 2 * (
+        1 + 2 + 3 + 1
+    )
+
+
 @pytest.mark.parametrize("space", [BSC(2000), SBC(2048)], ids=repr)
 def test_contexts_grow_closer_with_the_suffix_they_share(space) -> None:
     items = space.random(40, rng=0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdspike import bits, functional
-from hdspike.functional import readout, synapses
+from hdspike.functional import dense, readout, synapses
 from hdspike.jit import spread
 from hdspike.network import COUNTS, KWTA, Network, Outcome, Synapses, disagreement, from_dense
 from hdspike.network.neurons import integrate_and_fire
@@ -278,3 +278,12 @@ def test_kernels_return_their_counts() -> None:
     out = np.empty((2, 2), dtype=np.int32)
     assert synapses._potentials(packed, network.bias, starts, lines, out) == 4
     assert out.tolist() == [[1, 0], [0, -1]]
+    tables = tuple(np.empty((2, 1), dtype=np.int32) for _ in range(3))
+    tables += np.empty(2, dtype=np.int64), np.empty((2, 6), dtype=np.int64)
+    group = (1, 9, readout.END, 1, 0)
+    assert synapses._run(packed, network.bias, starts, lines, 1, group, tables) == 4
+    words = bits.random(5, 130, rng=0)
+    equal = np.empty((2, 5), dtype=np.int32)
+    assert dense._equal_bits(words, words[:2], 130, equal) == 2 * 5 * 3
+    ones = bits.popcount(words, 130)
+    assert dense._run_dense(words, ones, words[:2], ones[:2], 130, 9, group, tables) == 2 * 5 * 3

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike.chip.lean import lean_kernel
+from hdspike.chip.lean import lean_kernel, loop_kernel
 from hdspike.chip.mesh import (
     DEADLOCK,
     HOST,
@@ -256,7 +256,7 @@ def _silence_host(chip):
     meter["silenced"] = 1
 
 
-@lean_kernel
+@loop_kernel
 def _drain(chip, body, used):
     """Let everything that is on its way arrive: the event loop. Returns the fault, if any."""
     meter = chip.meter[0]

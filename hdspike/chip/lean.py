@@ -12,9 +12,11 @@ from typing import Any
 
 import numba
 
-__all__ = ["lean_kernel"]
+__all__ = ["lean_kernel", "loop_kernel"]
 
 OPTIONS: dict[str, Any] = {"_nrt": False}
+loop_kernel: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy", **OPTIONS)
+"""The loop itself: called once a step, so compiled once and not into each of its callers."""
 lean_kernel: Callable[..., Any] = numba.njit(
     cache=True, nogil=True, error_model="numpy", forceinline=True, **OPTIONS
 )

@@ -45,17 +45,18 @@ def _run(synapses, bias, starts, lines, per_tick, group, out):
     """Every query from the biases, a race stopped after the tick of its k-th spike; returns the events."""
     k, theta, readout = group[0], group[1], group[2]
     unit = synapses[3]
-    potential = bias.copy()
+    potential = np.empty(len(bias), dtype=np.int32)
     # With weights of +1 and no bias a potential is its own count of events.
     received = potential if unit else np.zeros(len(bias), dtype=np.int32)
     fired = np.zeros(len(bias), dtype=np.uint8)
     spikes = _scratch(len(bias))
     total = 0
     for q in range(len(starts) - 1):
-        potential[:] = bias
-        if not unit:
-            received[:] = 0
-        fired[:] = 0
+        for i in range(len(bias)):
+            potential[i] = bias[i]
+            fired[i] = 0
+            if not unit:
+                received[i] = 0
         place, end = starts[q], starts[q + 1]
         synaptic = tick = found = 0
         while place < end and not (readout == TICK and found >= k):
@@ -81,7 +82,8 @@ def _potentials(synapses, bias, starts, lines, out):
     received = np.zeros(len(bias), dtype=np.int32)
     events = 0
     for q in range(len(starts) - 1):
-        out[q] = bias
+        for i in range(len(bias)):
+            out[q, i] = bias[i]
         events += _deliver(synapses, lines, starts[q], starts[q + 1], out[q], received)
     return events
 

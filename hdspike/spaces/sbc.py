@@ -88,7 +88,7 @@ class SBC(Space):
             raise ValueError(
                 f"dim must be a multiple of the {blocks} blocks, at least {2 * blocks}, got {dim}"
             )
-        self.length = dim // blocks
+        self.length = check.integer("block length dim ÷ blocks", dim // blocks, high=2**30)
 
     def __repr__(self) -> str:
         return f"SBC({self.dim}, blocks={self.blocks})"
