@@ -11,8 +11,10 @@ Caveats. With k winners, 1 − k/N of the cells are empty *by construction*: tha
 What an event-driven layer saves is measured by the share of query–key pairs that it touches at all: bsc touches
 every one, sbc the pairs that share at least one block, by chance alone ``1 − (1 − 1/L)^B``. The two are never
 quoted apart here. An event is not a multiplication, and no energy is claimed. Softmax wins wherever scores are
-flat: at σ = 1 the top 1 % drops nine tenths of the mass. Mass kept is not quality: the last panel is. The split
-is one text, one later stretch of it; its intervals are over queries of that stretch alone.
+flat: at σ = 1 the top 1 % drops nine tenths of the mass. Mass kept is not quality: the last panel is. That the winners
+can need fewer bits than softmax over all keys, although they drop mass, is a finding about similarities that
+tail off slowly, at one β per method: a softmax of learned keys need not be so diluted. The split is one text and
+one later stretch of it; its intervals are over the queries of that stretch alone.
 """
 
 from math import log
@@ -192,6 +194,7 @@ def real_scores(name: str, keys: int, queries: int, development: int, seed: int)
         "kept_if_normal": [1 - theory.dropped_mass(s, deviation) for s in FINE],
         "winners": winners,
         "touched_fraction": outcome.total("touched") / pairs,
+        "touched": mean(outcome.counts["touched"] / keys),
         "events_per_pair": outcome.total("synaptic_events") / pairs,
         "touched_by_chance": 1.0,
     }
@@ -236,6 +239,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"
 
 
+def at_top(entry: dict[str, Any]) -> dict[str, Any]:
+    """What was measured at the top 1 % of the keys."""
+    k = count(TOP, entry["keys"])
+    return next(w for w in entry["winners"] if w["k"] == k)
+
+
+def signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def bars(entries: list[dict[str, float]], scale: float = 1.0) -> dict[str, Any]:
     """Heights and 95 % intervals of means, as ``errorbar`` takes them."""
     return {"y": [scale * e["mean"] for e in entries], "yerr": [scale * 1.96 * e["se"] for e in entries]}
@@ -262,7 +275,7 @@ def lost_panel(ax: Any, numbers: dict[str, Any]) -> None:
     ax.text(
         0.1,
         3,
-        "bands: 90 % of single queries,\ndashed: their mean (Monte Carlo)",
+        "Monte Carlo at that N:\nband: 90 % of queries,\ndashed: their mean",
         fontsize=9.5,
         color="#444444",
     )
@@ -276,13 +289,14 @@ def kept_panel(ax: Any, numbers: dict[str, Any]) -> None:
         ax.plot([100 * s for s in numbers["fine"]], [100 * y for y in law], color=colour, label=f"σ = {key}")
         ax.errorbar([100 * s for s in numbers["shares"]], **bars(curve["kept"], 100), fmt="o", ms=5,
                     color=colour, capsize=2.5)  # fmt: skip
+    ax.text(0.035, 98, "lines: law, N → ∞", fontsize=9.5, color="#444444")
     at = numbers["shares"].index(0.1)
     ax.set_title(
         f"The top 10 % keep {percent(curves[0]['kept'][at]['mean'])} of the mass at σ = 1,\n"
         f"{percent(curves[2]['kept'][at]['mean'])} at σ = 3 (N = 4,096)"
     )
     share_axis(ax)
-    ax.legend(loc="lower right", frameon=False, title="lines: law, N → ∞")
+    ax.legend(loc="lower right", frameon=False)
 
 
 def share_axis(ax: Any) -> None:
@@ -308,53 +322,63 @@ def entropy_panel(ax: Any, numbers: dict[str, Any]) -> None:
     ax.axhline(law["uniform_bits"], color="black", ls="--", lw=1.4, label=f"equal winners, log₂ {entry['k']}")
     ax.set_ylim(0, 12.8)
     ax.set_title(
-        f"Entropy: at σ = 2 softmax spreads over 2^{rows[4]['softmax_bits']['mean']:.1f} keys,\n"
-        f"its winners over 2^{rows[4]['winner_bits']['mean']:.1f}"
+        f"Entropy: at σ = 2 softmax spreads over $2^{{{rows[4]['softmax_bits']['mean']:.1f}}}$ keys,\n"
+        f"its winners over $2^{{{rows[4]['winner_bits']['mean']:.1f}}}$ (N = 4,096)"
     )
     ax.set_xlabel("deviation σ of the scores (nats)")
     ax.set_ylabel("entropy (bits)")
-    ax.legend(loc="upper right", frameon=False, title=f"lines: law for σ < √(2 ln N) = {law['ends']:.1f}")
+    ax.legend(
+        loc="upper right", frameon=False, title=f"lines: law of large N, σ < √(2 ln N) = {law['ends']:.1f}"
+    )
 
 
 def real_panel(ax: Any, numbers: dict[str, Any]) -> None:
     kept = {}
     for name, entry in numbers["real"].items():
-        colour = CODE_COLOURS[name]
-        ax.errorbar([100 * s for s in numbers["shares"]], **bars(entry["kept"], 100), fmt="o-", ms=5, color=colour,
-                    capsize=2.5, label=f"{name}, β = {entry['beta']:g}")  # fmt: skip
-        ax.plot([100 * s for s in numbers["fine"]], [100 * y for y in entry["kept_if_normal"]], "--", color=colour,
-                lw=1.4, label=f"if normal, σ = {entry['deviation']:.2f}")  # fmt: skip
+        ax.errorbar([100 * s for s in numbers["shares"]], **bars(entry["kept"], 100), fmt="o-", ms=5,
+                    color=CODE_COLOURS[name], capsize=2.5, label=f"{name}, β = {entry['beta']:g}")  # fmt: skip
         kept[name] = entry["kept"][numbers["shares"].index(0.01)]["mean"]
+    for name, entry in numbers["real"].items():
+        ax.plot([100 * s for s in numbers["fine"]], [100 * y for y in entry["kept_if_normal"]], color="black",
+                ls={"bsc": "--", "sbc": ":"}[name], lw=1.4,
+                label=f"normal scores of {name}'s σ = {entry['deviation']:.2f}")  # fmt: skip
     ax.set_title(
-        f"Text is not normal: its top 1 % keep {percent(kept['bsc'])} (bsc),\n{percent(kept['sbc'])} (sbc) of the mass"
+        "Text is not normal: its top 1 % keep\n"
+        f"{percent(kept['bsc'])} (bsc), {percent(kept['sbc'])} (sbc) of the mass"
     )
     share_axis(ax)
-    ax.legend(loc="lower right", frameon=False)
+    ax.legend(loc="center left", frameon=False, bbox_to_anchor=(0, 0.27))
 
 
 def touched_panel(ax: Any, numbers: dict[str, Any]) -> None:
     real = numbers["real"]
     what = ["cells not empty\n(k/N, by\nconstruction)", "pairs touched\n(the work)", "softmax mass\nkept"]
     for i, (name, entry) in enumerate(real.items()):
-        won = next(w for w in entry["winners"] if w["k"] == count(0.01, entry["keys"]))
+        won = at_top(entry)
         heights = [won["nonzero_fraction"], entry["touched_fraction"], won["captured_mass"]["mean"]]
+        errors = [0.0, entry["touched"]["se"], won["captured_mass"]["se"]]
         x = [j + 0.38 * (i - 0.5) for j in range(3)]
-        label = f"{name}: {entry['events_per_pair']:,.{0 if entry['events_per_pair'] > 10 else 2}f} events per pair"
+        events = entry["events_per_pair"]
+        label = f"{name}: {events:,.{0 if events > 10 else 2}f} synaptic events per (query, key)"
         ax.bar(x, [100 * h for h in heights], width=0.36, color=CODE_COLOURS[name], label=label)
-        for place, height in zip(x, heights, strict=True):
-            ax.text(place, 100 * height + 1.5, percent(height), ha="center", fontsize=10)
+        ax.errorbar(x[1:], [100 * h for h in heights[1:]], yerr=[196 * e for e in errors[1:]], fmt="none",
+                    color="black", capsize=2.5, lw=1.2)  # fmt: skip
+        for place, height, error in zip(x, heights, errors, strict=True):
+            ax.text(place, 100 * (height + 1.96 * error) + 1.5, percent(height), ha="center", fontsize=10)
         if name == "sbc":
             chance = 100 * entry["touched_by_chance"]
-            ax.plot([x[1] - 0.18, x[1] + 0.18], [chance, chance], color="black", lw=1.8)
-            ax.text(x[1] + 0.21, chance, f"by chance\n{chance:.0f} %", fontsize=9.5, va="center")
+            ax.plot([x[1] - 0.18, x[1] + 0.18], [chance, chance], color="black", lw=2, ls=":",
+                    label=f"sbc by chance, 1 − (1 − 1/L)^B: {chance:.0f} %")  # fmt: skip
     ax.set_xticks(range(3), what)
-    ax.set_ylim(0, 132)
+    ax.set_ylim(0, 140)
     ax.set_yticks(range(0, 101, 20))
     ax.set_ylabel("share (%)")
     ax.grid(axis="x", visible=False)
+    touched = {name: percent(entry["touched_fraction"]) for name, entry in real.items()}
+    empty = 1 - max(at_top(entry)["nonzero_fraction"] for entry in real.values())
     ax.set_title(
-        f"Both leave 99 % of the cells empty; bsc touches "
-        f"{percent(real['bsc']['touched_fraction'])} of the pairs,\nsbc {percent(real['sbc']['touched_fraction'])}"
+        f"{percent(empty)} of the cells are empty in both; touched\n"
+        f"are {touched['bsc']} of the pairs (bsc), {touched['sbc']} (sbc)"
     )
     ax.legend(loc="upper left", frameon=False)
 
@@ -366,7 +390,7 @@ def quality_panel(ax: Any, numbers: dict[str, Any]) -> None:
         shift = 0.97 if name == "bsc" else 1.03
         ax.errorbar([shift * v for v in x], **bars([w["extra_bits"] for w in entry["winners"]]), fmt="o-", ms=5,
                     color=CODE_COLOURS[name], capsize=2.5, label=name)  # fmt: skip
-        extra[name] = entry["winners"][2]["extra_bits"]["mean"]
+        extra[name] = at_top(entry)["extra_bits"]["mean"]
         softmax[name] = entry["softmax_bits_per_char"]["mean"]
     ax.axhline(0, color="black", lw=1.4)
     ax.annotate("softmax over all keys, its own β", (0.98, 0), xycoords=("axes fraction", "data"),
@@ -377,7 +401,7 @@ def quality_panel(ax: Any, numbers: dict[str, Any]) -> None:
     ax.set_xlabel("share of keys that win, k/N (%)")
     ax.set_ylabel("bits per character more than softmax")
     ax.set_title(
-        f"Next character, top 1 %: {extra['bsc']:+.3f} bits (bsc), {extra['sbc']:+.3f} (sbc)\n"
+        f"Next character, top 1 %: {signed(extra['bsc'])} bits (bsc), {signed(extra['sbc'])} (sbc)\n"
         f"against softmax's {softmax['bsc']:.2f} and {softmax['sbc']:.2f}"
     )
     ax.legend(loc="upper right", frameon=False)

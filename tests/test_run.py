@@ -19,7 +19,7 @@ JITTED = not numba.config.DISABLE_JIT
 SMALL = (
     {"quick": True}
     if JITTED
-    else {"keys": 64, "winners": "4", "queries": 4, "development": 4, "chip_queries": 1, "dim": 256}
+    else {"keys": 64, "winners": "4", "queries": 4, "development": 4, "chip_queries": 1, "dim": 16_384}
 )
 
 
