@@ -245,7 +245,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         if name == "bsc":
             ax.set_xlim(-1, 61)
             ax.axvline(50, color=COLOURS["grey"], lw=1, ls=":")
-            ax.text(49, 88, "50 % flipped:\nonly a guess is left", ha="right", fontsize=10, color="#555555")
+            ax.text(50.6, 82, "50 %: only\na guess\nis left", fontsize=10, color="#555555")
         lesion_axes(axes[row][2], numbers, name)
     fig.supxlabel(
         "Points: simulation with 95 % intervals.  Coloured lines: exact law (binomial sums).  "

@@ -19,7 +19,7 @@ class SpikingAttention:
     Args:
         space: the vector space of keys and queries.
         keys: ``(N, width)``.
-        k: winners per query (``exact``, ``race``), or the mean number to calibrate for (``threshold``).
+        k: winners per query (``exact``, ``race``), or how many a typical query shall have (``threshold``).
         rule: ``exact``, ``race`` or ``threshold``: see :mod:`hdspike.attention.select`.
         theta: firing threshold of ``race`` and ``threshold``; :meth:`calibrate` sets it from data.
         seed: seeds the order in which lines arrive.
@@ -92,6 +92,6 @@ class SpikingAttention:
         return functional.potentials(self._network, self.stimuli(vectors))
 
     def calibrate(self, development: Any) -> int:
-        """Set θ so that the development queries have k winners in the mean; returns θ."""
+        """Set θ so that the development queries have k neurons at θ in the median; returns θ."""
         self.theta = select.calibrate(self.potentials(development), k=self.k)
         return self.theta
