@@ -43,11 +43,13 @@ def run(out: str, **options: Any) -> None:
     """From a text to joules: attend, predict, compare, price, and write a report."""
     from hdspike import report
     from hdspike.run import run as run_job
-    from hdspike.task import Settings
+    from hdspike.task import Settings, validate
 
+    settings = Settings(**options)
+    validate(settings)
     folder = report.writable(out)
     with report.Stages() as stages:
-        result = run_job(Settings(**options), progress=stages)
+        result = run_job(settings, progress=stages)
         stages("figures and report")
         paths = report.write(result, folder)
     report.print_tables(result.numbers, paths)
@@ -71,6 +73,7 @@ def sim(name: str | None, quick: bool, seed: int, out: str) -> None:
         for short in sims.available():
             click.echo(f"{short:22} {sims.question(short)}")
         return
+    sims.find(name)
     folder = report.writable(out)
     with report.Stages() as stages:
         stages(f"simulating {name}")
@@ -111,12 +114,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.ctx.get_help() if error.ctx else "", file=sys.stderr)
+        sys.exit(2)
     except click.ClickException as error:
         _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         print("hdspike: interrupted", file=sys.stderr)
         sys.exit(130)
-    except (ValueError, TypeError, OSError) as error:
+    except MemoryError as error:
+        _fail(f"not enough memory: {error}")
+    except (ValueError, TypeError, OverflowError, OSError) as error:
         _fail(str(error))
 
 

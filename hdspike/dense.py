@@ -70,7 +70,13 @@ class DenseCost:
 
 
 def attention(
-    keys: int, dim: int, *, value_dim: int | None = None, precision: str = "fp16", batch: int = 1
+    keys: int,
+    dim: int,
+    *,
+    value_dim: int | None = None,
+    precision: str = "fp16",
+    batch: int = 1,
+    resident: bool = False,
 ) -> DenseCost:
     """Count dense softmax attention of ``batch`` queries over ``keys`` keys, in bits w of the ``precision``.
 
@@ -83,6 +89,10 @@ def attention(
     - ``sram_bits`` = w·(⌈B/64⌉·N·(d + dv) + B·(d + dv)): a word read from SRAM serves up to 64 queries whose
       operands and sums rest in registers; registers are not charged, nor is filling the SRAM
 
+    With ``resident`` the keys and values stay in the chip's largest memory between queries: they are read as
+    ``l2_bits`` instead of ``dram_bits`` and ``sram_bits``, and that memory's bandwidth bounds nothing (no source
+    gives it; the omission favours the dense side). Whether they fit is for the caller to check.
+
     ``precision`` is ``fp32``, ``fp16`` or ``int8`` (the output has it too). ``ValueError``/``TypeError``
     where a size is not an integer in [1, 2⁴⁰].
     """
@@ -94,10 +104,13 @@ def attention(
 
     row = dim + value_dim
     width = BITS[precision]
+    reads = ceil(batch / REGISTER_TILE) * keys
     totals = {
         f"macs_{precision}": batch * keys * row,
         "exps": batch * keys,
-        "dram_bits": width * row * (keys + batch),
-        "sram_bits": width * row * (ceil(batch / REGISTER_TILE) * keys + batch),
+        "dram_bits": width * row * (batch if resident else keys + batch),
+        "sram_bits": width * row * (batch if resident else reads + batch),
     }
+    if resident:
+        totals["l2_bits"] = width * row * reads
     return DenseCost(keys, dim, value_dim, precision, batch, totals)

@@ -31,6 +31,7 @@ COMPONENTS: dict[str, str] = {
     "exps": "compute",
     "dram_bits": "memory",
     "sram_bits": "memory",
+    "l2_bits": "memory",
     "input_events": "network",
     "packets": "network",
     "hops": "network",

@@ -42,6 +42,11 @@ class Split:
     queries: NDArray[np.int64]
 
 
+def needed(keys: int, development: int, queries: int, order: int) -> int:
+    """Characters that a split takes: the first context, the keys, both slices, and the last target."""
+    return order - 1 + keys + max(keys // 4, development) + max(keys // 4, queries) + 1
+
+
 def split(
     length: int, *, keys: int, development: int, queries: int, order: int, start: int | None = None
 ) -> Split:
@@ -56,14 +61,19 @@ def split(
     for name, value in (("keys", keys), ("development", development), ("queries", queries), ("order", order)):
         check.integer(name, value, low=1)
     slices = [max(keys // 4, development), max(keys // 4, queries)]
-    needed = order - 1 + keys + sum(slices) + 1
-    if length < needed:
+    least = needed(keys, development, queries, order)
+    if length < least:
         raise ValueError(
-            f"text must have at least {needed} characters for {keys} keys, {development} development and "
+            f"text must have at least {least} characters for {keys} keys, {development} development and "
             f"{queries} query positions, it has {length}"
         )
-    latest = length - needed + order - 1
-    first = latest if start is None else check.integer("start", start, low=order - 1, high=latest)
+    latest = length - least + order - 1
+    first = latest if start is None else check.integer("start", start)
+    if not order - 1 <= first <= latest:
+        raise ValueError(
+            f"start must be at least {order - 1} and at most {latest}, so that {keys} keys, development and "
+            f"queries fit a text of {length} characters, got {first}"
+        )
     edges = first + np.cumsum([0, keys, *slices])
     sampled = [
         edges[i] + np.arange(count, dtype=np.int64) * slices[i - 1] // count

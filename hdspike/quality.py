@@ -28,29 +28,31 @@ def _both(task: Task, development: Any, queries: Any) -> tuple[Any, Any]:
 
 def readout(task: Task, outcomes: dict[str, Outcome], *, by: str) -> Fitted:
     """Bundle the winners' values with weights ``by``, clean up, and fit ``λ·softmax(β·similarity) + …``."""
-    span = task.space.top_score if task.space.name == "sbc" else task.space.dim // 2
     sides = []
     for name in ("development", "queries"):
-        weights = winner_weights(outcomes[name], by=by, top=span)
+        weights = winner_weights(outcomes[name], by=by, top=task.space.span)
         bundles, spoke = bundle_winners(task.space, task.values, outcomes[name], weights)
         sides.append((task.memory.similarity(bundles), spoke))
     return language.fit_scores(*_both(task, *sides), task.prior)
 
 
 def counters(task: Task, outcomes: dict[str, Outcome], *, by: str) -> Fitted:
-    """The same bundle before its threshold: the share of weight of each symbol, as integer counters hold it."""
-    span = task.space.top_score if task.space.name == "sbc" else task.space.dim // 2
+    """The same bundle before its threshold: items are compared with the integer counters themselves.
+
+    The counters of a bundle are ``Σ_i w_i·value_i``, so their similarity to item v is
+    ``Σ_u share_u · similarity(item_u, item_v)`` with share_u the weight of the winners whose value is item u.
+    """
+    between = task.memory.similarity(task.memory.items)
     sides = []
     for name in ("development", "queries"):
         outcome = outcomes[name]
-        weights = winner_weights(outcome, by=by, top=span)
-        votes = np.zeros((len(outcome), len(task.memory)))
+        weights = winner_weights(outcome, by=by, top=task.space.span)
+        share = np.zeros((len(outcome), len(task.memory)))
         owner = np.repeat(np.arange(len(outcome)), np.diff(outcome.indptr))
-        np.add.at(votes, (owner, task.targets["keys"][outcome.winners]), weights)
-        total = votes.sum(axis=1, keepdims=True)
-        q = np.where(total > 0, votes / np.maximum(total, 1), task.prior)
-        sides.append(((q + 1e-12) / (1 + 1e-12 * votes.shape[1]), task.targets[name]))
-    return language.fit_distribution(sides[0], sides[1], task.prior)
+        np.add.at(share, (owner, task.targets["keys"][outcome.winners]), weights)
+        total = share.sum(axis=1)
+        sides.append((share / np.maximum(total, 1)[:, None] @ between, total > 0))
+    return language.fit_scores(*_both(task, *sides), task.prior)
 
 
 def unigram_alone(task: Task) -> Fitted:
@@ -86,11 +88,9 @@ class Softmax:
 def softmax_attention(task: Task, layer: SpikingAttention, winners: Outcome) -> Softmax:
     """Softmax over ``β · similarity`` to every key, β and λ fitted on development."""
     values, symbols = task.targets["keys"], len(task.memory)
-    top = task.space.top_score
 
-    def scores(vectors: NDArray[Any]) -> NDArray[np.float32]:
-        share = layer.potentials(vectors).astype(np.float32) / np.float32(top)
-        return share if task.space.name == "sbc" else 2 * share - 1
+    def scores(vectors: NDArray[Any]) -> NDArray[Any]:
+        return task.space.scale(layer.potentials(vectors))
 
     development = np.concatenate(
         [
@@ -135,6 +135,8 @@ class Twin:
     within: bool
     """Whether it is within one point of the full softmax on development; else the largest tried stands."""
     fitted: Fitted
+    nonzero_share: float
+    """Share of the projected keys' numbers that are not zero."""
     tried: list[dict[str, float]]
 
 
@@ -169,4 +171,5 @@ def dense_twin(task: Task, full_top1: float, *, seed: int) -> Twin:
         ]
     )
     fitted = language.evaluate(final, task.prior, task.targets["queries"], beta, lam)
-    return Twin(dim, reached >= full_top1 - POINT, fitted, tried)
+    nonzero = float(np.count_nonzero(projected["keys"]) / projected["keys"].size)
+    return Twin(dim, reached >= full_top1 - POINT, fitted, nonzero, tried)

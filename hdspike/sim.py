@@ -13,13 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from hdspike import check
 from hdspike.files import write_text
 from hdspike.plot import style
+from hdspike.vocabulary import plain
 
-__all__ = ["available", "load", "main", "question", "run"]
+__all__ = ["available", "find", "load", "main", "question", "run"]
 
 
 def folder() -> Path:
@@ -36,38 +35,29 @@ def available() -> dict[str, Path]:
     return {path.stem.split("_", 1)[1]: path for path in sorted(folder().glob("[0-9][0-9]_*.py"))}
 
 
-def load(name: str) -> ModuleType:
-    """Import the sim called ``name`` (with or without its number)."""
+def find(name: str) -> Path:
+    """The file of the sim called ``name`` (with or without its number)."""
     known = available()
     for short, path in known.items():
         if name in (short, path.stem):
-            spec = importlib.util.spec_from_file_location(f"hdspike_sim_{path.stem}", path)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return module
+            return path
     raise ValueError(f"NAME must be a sim, one of {', '.join(known)}, got {name!r}")
+
+
+def load(name: str) -> ModuleType:
+    """Import the sim called ``name``."""
+    path = find(name)
+    spec = importlib.util.spec_from_file_location(f"hdspike_sim_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def question(name: str) -> str:
     """The question that a sim asks: the first line of its docstring."""
     return (ast.get_docstring(ast.parse(available()[name].read_text(encoding="utf-8"))) or "").split("\n")[0]
-
-
-def plain(value: Any) -> Any:
-    """``value`` with NumPy scalars and arrays turned into JSON's own types, floats rounded to 6 digits."""
-    if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    return value
 
 
 def run(

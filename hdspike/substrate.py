@@ -77,6 +77,7 @@ POWERS = ("static", "board")
 HEADER = ("name", "title", "kind", "node", "ledger", "notes")
 REQUIRED = ("value", "unit", "source", "verified")
 OPTIONAL = ("low", "high", "node", "includes_leakage", "ledger")
+FORMAT = 1
 LARGEST_FILE = 256 * 1024
 FOLDER = Path(__file__).resolve().parent / "substrates"
 
@@ -223,10 +224,14 @@ def _read(path: Path) -> dict[str, Any]:
     if len(data) > LARGEST_FILE:
         raise ValueError(f"{path.name}: the file must be at most {LARGEST_FILE} bytes, got more")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        document = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # bad UTF-8, bad TOML, absurd integers, absurd nesting
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path.name}: the file must be TOML in UTF-8, got: {reason[:200]}") from error
+    version = document.pop("format", None)
+    if version != FORMAT:
+        raise _broken(path, "format", f"must be {FORMAT}, the version of the format", version)
+    return document
 
 
 def _check(

@@ -8,7 +8,9 @@ import json
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["COUNTERS", "check_counters", "schema", "validate"]
+import numpy as np
+
+__all__ = ["COUNTERS", "check_counters", "plain", "schema", "validate"]
 
 
 def schema() -> dict[str, Any]:
@@ -38,3 +40,18 @@ def validate(numbers: Any) -> None:
     if errors:
         place = "/".join(map(str, errors[0].absolute_path)) or "the top level"
         raise ValueError(f"numbers must follow the schema: at {place}: {errors[0].message}")
+
+
+def plain(value: Any) -> Any:
+    """``value`` with NumPy scalars and arrays turned into JSON's own types, floats rounded to 6 digits."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return value

@@ -16,10 +16,14 @@ from tests.naive import dense as naive
     value_dim=st.integers(1, 6),
     precision=st.sampled_from(dense.PRECISIONS),
     batch=st.sampled_from([1, 2, 63, 64, 65, 130]),
+    resident=st.booleans(),
 )
-def test_counts_against_the_naive_twin(keys, dim, value_dim, precision, batch):
-    cost = dense.attention(keys, dim, value_dim=value_dim, precision=precision, batch=batch)
-    assert cost.totals == naive.attention(keys, dim, value_dim, precision, batch, dense.REGISTER_TILE)
+def test_counts_against_the_naive_twin(keys, dim, value_dim, precision, batch, resident):
+    cost = dense.attention(
+        keys, dim, value_dim=value_dim, precision=precision, batch=batch, resident=resident
+    )
+    tile = dense.REGISTER_TILE
+    assert cost.totals == naive.attention(keys, dim, value_dim, precision, batch, tile, resident)
     assert set(cost.totals) <= set(COUNTERS)
     for name, total in cost.totals.items():
         assert cost.counts[name] * batch == pytest.approx(total, rel=1e-12)

@@ -238,7 +238,7 @@ def test_one_panel_per_ledger(fig):
     axes = panels(fig, [bar(), bar("path"), bar(label="b", node="14 nm", side="spiking")])
     assert [ax.get_title("left") for ax in axes] == ["circuit ledger, 7 nm and 14 nm", "path ledger, 7 nm"]
     assert all(ax.get_xscale() == "log" for ax in axes)
-    assert [len(ax.patches) for ax in axes] == [2, 1]
+    assert [len(ax.containers) for ax in axes] == [2, 1]
     assert any("2.00 µJ [1]" in text.get_text() for text in axes[0].texts)
     assert any("[1] Someone 2020" in text.get_text() for text in axes[-1].texts)
     assert "memory 75 %, compute 25 %" in axes[0].get_yticklabels()[0].get_text()

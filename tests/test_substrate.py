@@ -8,6 +8,7 @@ from hdspike import substrate
 from hdspike.energy import COMPONENTS
 
 GOOD = """
+format = 1
 name = "mine"
 title = "My chip"
 kind = "neuromorphic"
@@ -60,6 +61,8 @@ SYNAPSE = next(line for line in GOOD.splitlines() if line.startswith("synaptic_e
 BROKEN = {
     "missing header": ('title = "My chip"\n', "", "title must be given"),
     "empty header": ('title = "My chip"', 'title = " "', "title must be a text, got ' '"),
+    "no version": ("format = 1", "", "format must be 1, the version of the format, got None"),
+    "another version": ("format = 1", "format = 2", "format must be 1, .* got 2"),
     "bad name": ('name = "mine"', 'name = "../mine"', "name must be lower-case .* got '../mine'"),
     "bad kind": ('"neuromorphic"', '"magic"', "kind must be one of .* got 'magic'"),
     "bad ledger": ('ledger = "circuit"', 'ledger = "guess"', "ledger must be one of .* got 'guess'"),

@@ -12,6 +12,8 @@ from hdspike.network import KWTA, Network, Outcome
 from hdspike.spaces import BSC, Space
 from hdspike.spikes import Stimuli, schedule
 
+ORDER_STREAM = 1  # of the seed: the order of lines is independent of vectors drawn with the same seed
+
 
 class SpikingAttention:
     """N keys, each a neuron; a query's active lines arrive as events; the winners of the rule fire.
@@ -32,9 +34,13 @@ class SpikingAttention:
         self.keys = check.batch("keys", space.checked("keys", keys), least=1)
         self.k = check.integer("k", k, low=1, high=len(self.keys))
         self.rule = check.one_of("rule", rule, select.RULES)
+        if theta is not None:
+            check.integer("theta", theta, low=1, high=self.code.top)
         self.theta = theta
         self.seed = check.integer("seed", seed, low=0)
-        self.rank: NDArray[np.int64] = np.random.default_rng(self.seed).permutation(self.code.lines)
+        self.rank: NDArray[np.int64] = np.random.default_rng([self.seed, ORDER_STREAM]).permutation(
+            self.code.lines
+        )
         self._active = self._mean_active(self.keys)
         self._network: Network | None = None
 

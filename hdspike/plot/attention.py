@@ -40,15 +40,15 @@ def maps(
     for ax, weights, title in zip(axes, (softmax, winners), (softmax_title, winners_title), strict=True):
         shown = np.ma.masked_where(weights <= 0, np.maximum(weights, FLOOR))
         image = ax.imshow(
-            shown, norm=shade, cmap="viridis_r", aspect="auto", interpolation="nearest",
+            shown, norm=shade, cmap="Blues", aspect="auto", interpolation="nearest",
             extent=(0, keys, len(weights), 0),
         )  # fmt: skip
         ax.set_title(title)
-        ax.set_xlabel("position of the key in memory (characters)")
+        ax.set_xlabel(f"key, by position in memory; a column is {keys / softmax.shape[1]:,.0f} keys")
         ax.grid(False)
     axes[0].set_ylabel("query")
     bar = fig.colorbar(image, ax=axes, shrink=0.9, pad=0.01)
-    bar.set_label(f"share of the row's weight in a stretch of {keys / softmax.shape[1]:,.0f} keys")
+    bar.set_label("share of the row's weight in a column (the faintest: at most 10⁻⁵)")
     note(fig, caption)
     return fig
 
@@ -58,41 +58,39 @@ def raster(
     spikes: NDArray[Any],
     winners: NDArray[np.int32],
     *,
-    keys: int,
+    height: NDArray[Any],
+    height_label: str,
     title: str,
-    input_end_ps: int | None = None,
+    ramp: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    losers: str = "overshoot, after the k-th",
 ) -> Figure:
     """One query in time: input events above, spikes of the key neurons below, the winners marked.
 
-    ``inputs`` are (time in ps, line) deliveries, lines given as their rank of first arrival; ``spikes`` are
-    (time in ps, neuron). ``input_end_ps`` marks where a ramp takes over from the input.
+    ``inputs`` are (time in ps, line) deliveries, drawn by first arrival; ``spikes`` are (time in ps, neuron), drawn
+    at ``height``. ``ramp`` is the falling threshold, (times in ps, θ).
     """
-    fig, axes = figure(2, 1, size=(8.5, 5.6), sharex=True, height_ratios=(1, 1.4))
-    _, rank = np.unique(inputs["address"], return_inverse=True)
-    axes[0].plot(
-        inputs["time"] * 1e-6, rank, "|", color=COLOURS["grey"], markersize=4, rasterized=len(rank) > 5000
-    )
-    axes[0].set_ylabel("active line")
+    fig, axes = figure(2, 1, size=(9.5, 6.2), sharex=True, height_ratios=(1, 1.8))
+    _, first, rank = np.unique(inputs["address"], return_index=True, return_inverse=True)
+    arrival = np.argsort(np.argsort(first))[rank]
+    axes[0].plot(inputs["time"] * 1e-6, arrival, "|", color=COLOURS["grey"], markersize=3)
+    axes[0].set_ylabel("active line,\nby arrival")
     axes[0].set_title(title)
-    if input_end_ps is not None:
-        for ax in axes:
-            ax.axvline(input_end_ps * 1e-6, color=COLOURS["green"], linestyle="--", linewidth=1.2)
-        axes[0].annotate(
-            " input is in, the ramp begins", (input_end_ps * 1e-6, 0.08), xycoords=("data", "axes fraction"),
-            color=COLOURS["green"], fontsize=9.5,
-        )  # fmt: skip
-    won = np.isin(spikes["address"], winners)
     lower: Axes = axes[1]
+    if ramp is not None:
+        lower.step(
+            ramp[0] * 1e-6, ramp[1], where="post", color=COLOURS["green"], label="threshold θ", zorder=1
+        )
+    won = np.isin(spikes["address"], winners)
+    if np.any(~won):
+        lower.plot(
+            spikes["time"][~won] * 1e-6, height[~won], "o", color=COLOURS["sky"], markersize=5,
+            label=f"{losers}: {int((~won).sum()):,}",
+        )  # fmt: skip
     lower.plot(
-        spikes["time"][~won] * 1e-6, spikes["address"][~won], ".", color=COLOURS["sky"], markersize=5,
-        label=f"overshoot: {int((~won).sum())} spikes after the k-th",
+        spikes["time"][won] * 1e-6, height[won], "^", color=COLOURS["vermilion"], markersize=7,
+        label=f"winners: {int(won.sum()):,}",
     )  # fmt: skip
-    lower.plot(
-        spikes["time"][won] * 1e-6, spikes["address"][won], "^", color=COLOURS["vermilion"], markersize=6,
-        label=f"winners: {int(won.sum())}",
-    )  # fmt: skip
-    lower.set_ylabel("key neuron")
-    lower.set_ylim(-0.02 * keys, 1.02 * keys)
+    lower.set_ylabel(height_label)
     lower.set_xlabel("simulated time since the query arrived (µs)")
-    lower.legend(loc="upper left", bbox_to_anchor=(0, 1.17), ncols=2, borderaxespad=0.0)
+    lower.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.0)
     return fig

@@ -26,6 +26,7 @@ def heat_map(
     per_link: Any = None,
     core_label: str = "events per core",
     link_label: str = "packets per link",
+    host: str = "",
 ) -> None:
     """Draw what each core did as a map of the mesh, and what each link carried as arrows between the tiles.
 
@@ -38,6 +39,7 @@ def heat_map(
         link_ends: ``(links, 2)`` the tiles that each link joins; others than neighbours are not drawn.
         per_link: ``(links,)`` numbers, as colour and width of the arrows.
         core_label, link_label: what the colours mean, with the unit.
+        host: text beside tile 0, where a host port is.
     """
     values = np.asarray(per_core, dtype=float)
     if values.ndim != 1 or len(values) % cores_per_tile or (len(values) // cores_per_tile) % columns:
@@ -65,6 +67,11 @@ def heat_map(
     bar(ax, patches, 0.03, core_label)
     if link_ends is not None:
         arrows(ax, link_ends, per_link, columns, link_label)
+    if host:
+        ax.annotate(
+            host, (-TILE / 2, -TILE / 2), xytext=(-TILE / 2, -0.62), fontsize=9.5, annotation_clip=False,
+            arrowprops={"arrowstyle": "->", "color": COLOURS["black"]}, va="bottom",
+        )  # fmt: skip
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows + 0.6, -0.5), aspect="equal")
     ax.axis("off")
 

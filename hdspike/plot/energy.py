@@ -29,8 +29,9 @@ def panels(
     ``bars`` are mappings with ``label``, ``ledger``, ``node``, ``low``, ``nominal``, ``high`` (J per query;
     0 < low ≤ nominal ≤ high): ``{"label": "…", **bill.as_json()}``. Optional: ``components`` (name → J; their
     shares are written under the label, since stacked bars lie on a logarithmic axis), ``sources`` (footnote)
-    and ``side`` (``"spiking"`` or ``"dense"``: the colour). A bar reaches to ``nominal``, its whisker from
-    ``low`` to ``high`` (5th to 95th percentile); only the end of a bar means something, not its length.
+    and ``side`` (``"spiking"`` or ``"dense"``: the colour). A point
+    is ``nominal``, its whisker runs from ``low`` to ``high`` (5th to 95th percentile). All panels share one range,
+    but their values must not be compared: ledgers differ by what they hold.
 
     ``target`` is an empty figure (it gets the panels, in the order in which the ledgers appear), one axes per
     ledger in that order, or a single axes. Returns the axes. ``ValueError`` where bars of two ledgers would
@@ -57,9 +58,11 @@ def panels(
             f"({', '.join(groups)}) for {len(axes)} axes"
         )
 
+    left = 10.0 ** math.floor(math.log10(min(float(bar["low"]) for bar in bars)))
+    right = max(float(bar["high"]) for bar in bars)
     cited: list[str] = []
     for ax, (ledger, group) in zip(axes, groups.items(), strict=True):
-        _panel(ax, ledger, group, cited if footnote else None)
+        _panel(ax, ledger, group, cited if footnote else None, (left, right))
     axes[-1].set_xlabel("energy per query (logarithmic axis; whisker: 5th to 95th percentile)", fontsize=9.5)
     if cited:
         _footnote(axes[-1], cited, whole_figure=isinstance(target, Figure | SubFigure))
@@ -100,21 +103,26 @@ def _check_bar(index: int, bar: Mapping[str, Any]) -> None:
         raise ValueError(f"bars[{index}].side must be one of {', '.join(SIDES)}, got {side!r}")
 
 
-def _panel(ax: Axes, ledger: str, bars: Sequence[Mapping[str, Any]], cited: list[str] | None) -> None:
-    """One ledger."""
-    left = 10.0 ** math.floor(math.log10(min(float(bar["low"]) for bar in bars)) - 0.3)
-    right = max(float(bar["high"]) for bar in bars)
+def _panel(
+    ax: Axes,
+    ledger: str,
+    bars: Sequence[Mapping[str, Any]],
+    cited: list[str] | None,
+    span: tuple[float, float],
+) -> None:
+    """One ledger, on the range that all panels share."""
+    left, right = span
     nodes = list(dict.fromkeys(str(bar["node"]) for bar in bars))
     ax.set_xscale("log")
     labels = []
     for row, bar in enumerate(bars):
         low, nominal, high = (float(bar[key]) for key in ("low", "nominal", "high"))
         colour = SIDES.get(str(bar.get("side")), LEDGER_COLOURS[ledger])
-        ax.barh(row, nominal - left, left=left, height=0.55, color=colour, alpha=0.85, zorder=2)
         whisker = [[nominal - low], [high - nominal]]
         ax.errorbar(
-            nominal, row, xerr=whisker, fmt="none", ecolor="black", elinewidth=1.2, capsize=4, zorder=3
-        )
+            nominal, row, xerr=whisker, fmt="o", color=colour, ecolor=colour, markersize=9, elinewidth=2,
+            capsize=5, zorder=3,
+        )  # fmt: skip
         numbers = ""
         if cited is not None:
             cited.extend(source for source in bar.get("sources", ()) if source not in cited)

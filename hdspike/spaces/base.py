@@ -21,6 +21,8 @@ class Space(ABC):
     width: int
     top_score: int
     """The score of a vector with itself."""
+    span: int
+    """The score of a vector with itself above that of a random pair, to the nearest whole score."""
 
     @abstractmethod
     def random(self, num: int, *, rng: check.Rng = None) -> NDArray[Any]:
@@ -47,8 +49,12 @@ class Space(ABC):
         """The integer similarity of every pair: ``(Q, width)`` against ``(M, width)`` → ``(Q, M)``."""
 
     @abstractmethod
+    def scale(self, scores: Any) -> NDArray[Any]:
+        """Scores as similarities: 1 for a vector with itself and, for bsc, 0 for a random pair."""
+
     def similarity(self, queries: Any, items: Any) -> NDArray[np.float64]:
-        """The score scaled so that a vector with itself has 1 and, for bsc, random pairs 0: ``(Q, M)``."""
+        """The scaled score of every pair: ``(Q, width)`` against ``(M, width)`` → ``(Q, M)``."""
+        return self.scale(self.score(queries, items))
 
     def checked(self, name: str, vectors: Any) -> NDArray[Any]:
         """``vectors`` as a contiguous array of this space, or an error that names ``name``."""

@@ -22,6 +22,7 @@ class BSC(Space):
         self.dim = check.integer("dim", dim, low=1)
         self.width = bits.word_count(dim)
         self.top_score = dim
+        self.span = max(1, dim // 2)
 
     def __repr__(self) -> str:
         return f"BSC({self.dim})"
@@ -50,5 +51,6 @@ class BSC(Space):
     def score(self, queries: Any, items: Any) -> NDArray[np.int32]:
         return np.int32(self.dim) - bits.hamming(queries, items, self.dim)
 
-    def similarity(self, queries: Any, items: Any) -> NDArray[np.float64]:
-        return 2.0 * self.score(queries, items) / self.dim - 1.0
+    def scale(self, scores: Any) -> NDArray[Any]:
+        """``2·score ÷ D − 1``, from −1 to 1."""
+        return 2.0 * scores / self.dim - 1.0

@@ -83,7 +83,7 @@ class SBC(Space):
 
     def __init__(self, dim: int, *, blocks: int = BLOCKS) -> None:
         self.dim = check.integer("dim", dim, low=1)
-        self.blocks = self.width = self.top_score = check.integer("blocks", blocks, low=1)
+        self.blocks = self.width = self.top_score = self.span = check.integer("blocks", blocks, low=1)
         if dim % blocks or dim // blocks < 2:
             raise ValueError(
                 f"dim must be a multiple of the {blocks} blocks, at least {2 * blocks}, got {dim}"
@@ -147,9 +147,9 @@ class SBC(Space):
         spread(lambda low, high: _score(a[low:high], b, out[low:high]), len(a))
         return out
 
-    def similarity(self, queries: Any, items: Any) -> NDArray[np.float64]:
-        """Share of the blocks in which query and item match."""
-        return self.score(queries, items) / self.blocks
+    def scale(self, scores: Any) -> NDArray[Any]:
+        """Share of the blocks that match, from 0 to 1."""
+        return scores / self.blocks
 
     def to_words(self, vectors: Any) -> NDArray[np.uint64]:
         """The same vectors as packed bits ``(..., ⌈dim/64⌉)``, for I/O and as an oracle."""
