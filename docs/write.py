@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hdspike import report, sim
+import numpy as np
+
+from hdspike import report, sim, substrate
 from hdspike.files import write_text
-from hdspike.run import run, si
+from hdspike.idea import si
+from hdspike.run import Result, run
 from hdspike.task import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,9 +46,11 @@ def quality(numbers: dict[str, Any]) -> str:
 def says(n: dict[str, Any], dense_code: dict[str, Any]) -> str:
     """The findings in words, with the numbers of the runs in them."""
     energy, attention, races = n["energy"], n["attention"], n["agreement"]["race_congestion"]
-    spiking, single = energy["loihi"]["nominal"], energy["a100_circuit_int8"]["nominal"]
-    batched = energy["a100_circuit_int8_batch64"]["nominal"]
-    winner = "the dense side wins" if batched < spiking else "the spiking side wins"
+    cost = {name: bill["nominal"] for name, bill in energy.items()}
+    spiking, single = cost["loihi"], cost["a100_circuit_int8"]
+    cheapest = min(cost["loihi"], cost["loihi_race"], cost["loihi_threshold"])
+    rivals = min(cost["a100_circuit_int8_batch64"], cost["a100_circuit_int8_resident"])
+    winner = "the dense side wins" if rivals < cheapest else "the spiking side wins"
     gap = n["quality"]["bits_per_char"] - n["baselines"]["softmax"]["bits_per_char"]
     update = 100 * energy["loihi"]["components"]["update"] / spiking
     agreed = " + ".join(f"{n['agreement'][rule]['compared']:,}" for rule in ("exact", "race", "threshold"))
@@ -59,11 +64,13 @@ def says(n: dict[str, Any], dense_code: dict[str, Any]) -> str:
         f"{n['baselines']['softmax']['top1']:.3f}) and is worse at probabilities ({gap:+.2f} bits per "
         f"character). A plain backoff n-gram over the same memory beats both "
         f"({n['baselines']['ngram']['top1']:.3f}, {n['baselines']['ngram']['bits_per_char']:.2f} bits).",
-        f"One query at a time, the chip needs {si(spiking, 'J')} where the int8 twin needs {si(single, 'J')} "
-        f"(circuit ledger): moving the keys is the bill. With 64 queries sharing each fetch the twin needs "
-        f"{si(batched, 'J')}: {winner}.",
-        f"{update:.0f} % of the chip's energy is neuron updates, not synaptic events: idle neurons are paid at "
-        f"every step of the ramp.",
+        f"One query at a time in the circuit ledger, keys fetched anew, the int8 twin needs {si(single, 'J')}; the "
+        f"chip needs {si(spiking, 'J')} by the exact rule, {si(cost['loihi_race'], 'J')} by a race, "
+        f"{si(cost['loihi_threshold'], 'J')} by a threshold. Where 64 queries share a fetch the twin needs "
+        f"{si(cost['a100_circuit_int8_batch64'], 'J')}, and with its keys kept on the chip, as the spiking side's "
+        f"are, {si(cost['a100_circuit_int8_resident'], 'J')}: {winner}.",
+        f"{update:.0f} % of the exact rule's energy is neuron updates, not synaptic events: idle neurons are paid "
+        f"at every step of the ramp, {attention['updates_per_query_key']:.0f} times per (query, key).",
         f"Under a barrier both runners choose the same winners ({agreed} compared, 0 differ). Without one, "
         f"congestion decides {races['queries_differing']} of {races['queries']} races differently.",
     ]
@@ -86,6 +93,26 @@ def places(at_end: dict[str, Any]) -> str:
             )
         )
     return table(*rows) + "\n\n*`hdspike run --start …`, the last row is the default.*"
+
+
+def theta(result: Result) -> str:
+    """What a θ calibrated to the mean would have been, on the same development queries."""
+    potentials = result.layer.potentials(result.task.vectors["development"])
+    top, k = result.task.space.top_score, result.task.k
+    reached = np.array([np.count_nonzero(potentials >= t, axis=1) for t in range(1, top + 2)])
+    gap = np.abs(reached.mean(axis=1) - k)
+    by_mean = len(gap) - int(np.argmin(gap[::-1]))
+    rows = [("θ", "", "mean at θ", "median at θ", "queries that reach none")]
+    for value, name in (
+        (result.layer.theta or 1, "by the median"),
+        (top, "a complete match"),
+        (by_mean, "by the mean"),
+    ):
+        count = reached[value - 1]
+        silent = f"{100 * np.mean(count == 0):.0f} %"
+        rows.append((str(value), name, f"{count.mean():.1f}", f"{np.median(count):g}", silent))
+    where = f"{potentials.shape[0]} development queries over {potentials.shape[1]:,} keys, k = {k}"
+    return table(*rows) + f"\n\n*{where}; {top} is the highest score there is.*"
 
 
 def fill(path: Path, blocks: dict[str, str]) -> None:
@@ -116,7 +143,8 @@ def main() -> None:
     sims = "\n".join(f"| `hdspike sim {name}` | {sim.question(name)} |" for name in sim.available())
     dense_code = run(Settings(space="bsc")).numbers
     fill(ROOT / "README.md", {"run": run_block, "says": says(n, dense_code), "sims": sims})
-    fill(ROOT / "docs" / "decisions.md", {"places": places(n)})
+    fill(ROOT / "docs" / "decisions.md", {"places": places(n), "theta": theta(result)})
+    fill(ROOT / "docs" / "energy.md", {"constants": substrate.markdown()})
 
 
 if __name__ == "__main__":

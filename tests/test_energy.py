@@ -163,7 +163,8 @@ def chip(folder, energies, power=""):
         f'{name} = {{ value = 2.0, unit = "pJ", low = 1.0, high = 4.0, verified = true, source = "me"{more} }}\n'
         for name, more in energies.items()
     )
-    head = 'name = "x"\ntitle = "x"\nkind = "neuromorphic"\nnode = "1 nm"\nledger = "circuit"\nnotes = "x"\n'
+    head = 'format = 1\nname = "x"\ntitle = "x"\nkind = "neuromorphic"\nnode = "1 nm"\nledger = "circuit"\n'
+    head += 'notes = "x"\n'
     path = folder / "x.toml"
     path.write_text(f"{head}[energy]\n{rows}{power}", encoding="utf-8")
     return substrate.load(path)

@@ -1,5 +1,8 @@
 """The task and its rivals: the split never leaks, fits are the best of their grid, twins agree."""
 
+from dataclasses import replace
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,7 +32,7 @@ def test_split_is_in_order_and_never_leaks(keys, development, queries, order, sp
 def test_split_says_how_long_the_text_must_be():
     with pytest.raises(ValueError, match=r"text must have at least 31 characters .* it has 30"):
         language.split(30, keys=10, development=10, queries=10, order=1)
-    with pytest.raises(ValueError, match="start must be at most"):
+    with pytest.raises(ValueError, match="start must be at least 0 and at most 9"):
         language.split(40, keys=10, development=10, queries=10, order=1, start=30)
 
 
@@ -138,15 +141,21 @@ def test_dense_vectors_are_cut_to_the_axons_of_a_core_for_both_runners():
     sizes = {"keys": 64, "winners": "4", "queries": 4, "development": 4, "chip_queries": 1}
     sheet = load("loihi")
     task = prepare(Settings(space="bsc", dim=4160, **sizes))
-    timed = run_on_chip(task, Settings(space="bsc", **sizes), sheet, progress=lambda stage: None)
+    timed = run_on_chip(task, Settings(space="bsc", **sizes), sheet, theta=1, progress=lambda stage: None)
     assert timed.space.dim == timed.lines == 4096
     assert timed.agreement["exact"]["differing"] == 0
 
 
 def test_a_key_that_fits_no_core_is_a_clear_error():
     task = prepare(Settings(keys=64, winners="4", queries=4, development=4, dim=256))
-    with pytest.raises(ValueError, match="chip-keys must be at most what loihi holds"):
-        run_on_chip(task, Settings(chip_keys=10_000_000), load("loihi"), progress=lambda stage: None)
+    sheet = load("loihi")
+    small = MappingProxyType({**sheet.quantities, "topology.synaptic_memory_bits": replace(
+        sheet.quantity("topology.synaptic_memory_bits"), value=100.0
+    )})  # fmt: skip
+    with pytest.raises(
+        ValueError, match="chip-keys must be at most what the chip loihi holds: 0 of these keys"
+    ):
+        run_on_chip(task, Settings(), replace(sheet, quantities=small), theta=1, progress=lambda stage: None)
 
 
 def test_the_dense_twin_is_the_smallest_that_does_the_job(monkeypatch):

@@ -9,10 +9,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
 from hdspike import report, vocabulary
-from hdspike.run import RunnersDisagree, run, the_idea
+from hdspike.idea import si, the_idea
+from hdspike.run import RunnersDisagree, run
 from hdspike.task import Settings, parse_winners
 
 JITTED = not numba.config.DISABLE_JIT
@@ -58,6 +60,7 @@ def test_the_books_balance(result):
 def test_counts_of_the_sparse_code(result):
     attention = result.numbers["attention"]
     assert attention["nonzero_fraction"] <= attention["touched_fraction"] < 1
+    assert attention["nonzero_fraction"] == pytest.approx(attention["winners"] / attention["keys"], rel=1e-5)
     assert attention["synaptic_events_per_query_key"] >= attention["touched_fraction"]
     assert (
         attention["counts"]["fired"]
@@ -73,24 +76,49 @@ def test_weighted_winners_beat_the_unigram_and_their_own_unweighted_bundle(resul
     assert n["quality"]["bits_per_char"] < n["baselines"]["unigram"]["bits_per_char"]
 
 
-def test_energy_never_mixes_and_is_ordered(result):
+def test_energy_is_ordered_and_adds_up(result):
     for name, bill in result.numbers["energy"].items():
         assert 0 < bill["low"] <= bill["nominal"] <= bill["high"], name
-        assert bill["ledger"] in name or bill["ledger"] in ("circuit", "path")
-        assert abs(sum(bill["components"].values()) - bill["nominal"]) < 1e-5 * bill["nominal"]
+        assert sum(bill["components"].values()) == pytest.approx(bill["nominal"], rel=1e-5), name
+        for ledger in ("circuit", "path", "board"):
+            if ledger in name:
+                assert bill["ledger"] == ledger
+    assert result.numbers["energy"]["loihi"]["ledger"] == "circuit"
+    assert result.numbers["energy"]["loihi_silicon"]["ledger"] == "path"
 
 
 def test_the_idea_quotes_counters_that_exist(result):
-    rows = the_idea(result.numbers, result.timed, result.settings.select)
+    rows = the_idea(result.numbers)
     assert [row["row"] for row in rows] == ["dimension", "operation", "attention", "activation", "hardware"]
     assert rows == result.numbers["idea"]
     for row in rows:
-        for name in re.split(r"[,;] ", row["dense_counter"]):
-            if "." in name:
-                group, key = name.split(".")
-                assert key in result.numbers[group]
-            else:
-                assert name in vocabulary.COUNTERS
+        for quoted in (row["dense_counter"], row["spiking_counter"]):
+            for name in re.split(r", | \+ ", quoted):
+                value = result.numbers
+                for key in name.split("."):
+                    value = value[key]
+                assert isinstance(value, int | float), name
+
+
+def test_the_cells_of_the_idea_are_those_counts(result):
+    n = result.numbers
+    dimension, operation, _, activation, _ = n["idea"]
+    per_query = n["attention"]["counts"]["synaptic_events"] / n["attention"]["queries"]
+    assert operation["spiking"].startswith(si(per_query))
+    assert operation["dense"].startswith(si(n["data"]["keys"] * (n["dense"]["dim"] + 1)))
+    assert activation["spiking"].startswith(
+        f"{n['attention']['counts']['fired'] / n['attention']['queries']:,.0f} "
+    )
+    assert dimension["spiking"].startswith(f"{n['settings']['dim']:,} bits")
+
+
+def test_captured_mass_is_the_softmax_weight_of_the_winners(result):
+    task, n = result.task, result.numbers
+    scores = task.space.similarity(task.vectors["queries"], task.vectors["keys"])
+    weights = np.exp(result.beta * (scores - scores.max(axis=1, keepdims=True)))
+    weights /= weights.sum(axis=1, keepdims=True)
+    kept = [weights[q, result.outcome.query(q)].sum() for q in range(len(result.outcome))]
+    assert n["attention"]["captured_mass"] == pytest.approx(np.mean(kept), rel=1e-4)
 
 
 def repeatable(numbers):
@@ -139,7 +167,10 @@ def test_winners_are_a_count_or_a_share(text, keys, count):
     assert parse_winners(text, keys) == count
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "6", "0%", "101%", "many", "1.5", "", "%", "nan%"])
+WRONG = ["0", "-1", "6", "0%", "101%", "many", "1.5", "", "%", "nan%", "1 %", " 4", "1_0", "４", "9" * 30]
+
+
+@pytest.mark.parametrize("text", WRONG)
 def test_winners_out_of_range(text):
     with pytest.raises(ValueError, match="winners must be"):
         parse_winners(text, 5)

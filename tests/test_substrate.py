@@ -144,7 +144,8 @@ def test_a_broken_rule_is_named(case, tmp_path):
         (b"x = " + b"[" * 100_000, "must be TOML in UTF-8"),
         (b"x = 1" + b"0" * 10_000, "must be"),
         (b"#" * 300_000, "must be at most 262144 bytes"),
-        (b"", "name must be given"),
+        (b"format = 1", "name must be given"),
+        (b"", "format must be 1"),
     ],
 )
 def test_hostile_files(data, text, tmp_path):

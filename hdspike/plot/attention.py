@@ -48,7 +48,7 @@ def maps(
         ax.grid(False)
     axes[0].set_ylabel("query")
     bar = fig.colorbar(image, ax=axes, shrink=0.9, pad=0.01)
-    bar.set_label("share of the row's weight in a column (the faintest: at most 10⁻⁵)")
+    bar.set_label("share of the row's weight (faintest: ≤ 10⁻⁵)")
     note(fig, caption)
     return fig
 
@@ -81,16 +81,32 @@ def raster(
             ramp[0] * 1e-6, ramp[1], where="post", color=COLOURS["green"], label="threshold θ", zorder=1
         )
     won = np.isin(spikes["address"], winners)
+    moment = spikes["time"] * 1e-6 + beside(spikes["time"], height)
     if np.any(~won):
         lower.plot(
-            spikes["time"][~won] * 1e-6, height[~won], "o", color=COLOURS["sky"], markersize=5,
+            moment[~won], height[~won], "o", color=COLOURS["sky"], markersize=5,
             label=f"{losers}: {int((~won).sum()):,}",
         )  # fmt: skip
     lower.plot(
-        spikes["time"][won] * 1e-6, height[won], "^", color=COLOURS["vermilion"], markersize=7,
+        moment[won], height[won], "^", color=COLOURS["vermilion"], markersize=7,
         label=f"winners: {int(won.sum()):,}",
     )  # fmt: skip
     lower.set_ylabel(height_label)
-    lower.set_xlabel("simulated time since the query arrived (µs)")
+    lower.set_xlabel(
+        "simulated time since the query arrived (µs); spikes of one place and moment stand side by side"
+    )
     lower.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.0)
     return fig
+
+
+def beside(times: NDArray[Any], height: NDArray[Any]) -> NDArray[np.float64]:
+    """Offsets (µs) that set points of the same height and nearly the same time side by side."""
+    span = max(float(times.max()) * 1e-6, 1e-6) if len(times) else 1.0
+    groups = np.stack([np.round(times * 1e-6 / span * 50), height])
+    offset = np.zeros(len(times))
+    for group in np.unique(groups, axis=1).T:
+        inside = np.flatnonzero(np.all(groups == group[:, None], axis=0))
+        offset[inside] = (
+            (np.arange(len(inside)) - (len(inside) - 1) / 2) * min(0.008, 0.1 / len(inside)) * span
+        )
+    return offset

@@ -58,8 +58,8 @@ def panels(
             f"({', '.join(groups)}) for {len(axes)} axes"
         )
 
-    left = 10.0 ** math.floor(math.log10(min(float(bar["low"]) for bar in bars)))
-    right = max(float(bar["high"]) for bar in bars)
+    left = 0.7 * 10.0 ** math.floor(math.log10(min(float(bar["low"]) for bar in bars)))
+    right = 1.4 * max(float(bar["high"]) for bar in bars)
     cited: list[str] = []
     for ax, (ledger, group) in zip(axes, groups.items(), strict=True):
         _panel(ax, ledger, group, cited if footnote else None, (left, right))
@@ -114,6 +114,7 @@ def _panel(
     left, right = span
     nodes = list(dict.fromkeys(str(bar["node"]) for bar in bars))
     ax.set_xscale("log")
+    ax.set_xlim(left, right * 10 ** (0.3 * math.log10(right / left) + 0.2))  # room for the values
     labels = []
     for row, bar in enumerate(bars):
         low, nominal, high = (float(bar[key]) for key in ("low", "nominal", "high"))
@@ -140,8 +141,6 @@ def _panel(
         labels.append(f"{bar['label']}{node}" + (f"\n{small}" if small else ""))
     ax.set_yticks(range(len(bars)), labels, fontsize=9)
     ax.set_ylim(len(bars) - 0.5, -0.5)
-    decades = math.log10(right / left)
-    ax.set_xlim(left, right * 10 ** (0.3 * decades + 0.2))  # room for the values
     ax.xaxis.set_major_formatter(ENGINEERING)
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="y", visible=False)

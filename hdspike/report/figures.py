@@ -33,14 +33,15 @@ def attention_figure(result: Result) -> Figure:
     """Softmax at its own tuned β beside the winners with their weights."""
     task, numbers = result.task, result.numbers["attention"]
     shown = min(SHOWN, len(result.outcome))
-    scores = task.space.scale(result.layer.potentials(task.vectors["queries"][:shown]))
+    chosen = np.arange(shown) * len(result.outcome) // shown  # evenly over the whole slice
+    scores = task.space.scale(result.layer.potentials(task.vectors["queries"][chosen]))
     weights = np.exp(result.beta * (scores - scores.max(axis=1, keepdims=True)))
     weights /= weights.sum(axis=1, keepdims=True)
     won = np.zeros_like(weights)
     given = winner_weights(result.outcome, by=WEIGHTS[result.settings.select], top=task.space.span)
-    for q in range(shown):
+    for row, q in enumerate(chosen):
         low, high = result.outcome.indptr[q], result.outcome.indptr[q + 1]
-        won[q, result.outcome.winners[low:high]] = given[low:high] / max(1, given[low:high].sum())
+        won[row, result.outcome.winners[low:high]] = given[low:high] / max(1, given[low:high].sum())
     return draw_attention.maps(
         draw_attention.binned(weights),
         draw_attention.binned(won),
@@ -110,7 +111,8 @@ def chip_figure(result: Result) -> Figure:
     )
     ax.set_title(
         f"{result.numbers['chip']['name']}: {result.timed.keys:,} keys on {timed.mapping.cores_used} cores, "
-        f"mean of {len(result.timed.queries)} queries ({result.settings.select})"
+        f"mean of {len(result.timed.queries)} queries ({result.settings.select})",
+        loc="right",
     )
     return fig
 
