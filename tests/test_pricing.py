@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numba
 import numpy as np
 import pytest
 
@@ -18,6 +19,9 @@ COUNTS = {
     "synaptic_events": 4000, "updates_active": 40, "updates_inactive": 600, "packets": 100, "hops": 300,
     "hops_east_west": 200, "hops_north_south": 100,
 }  # fmt: skip
+whole_run = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT), reason="several whole runs; un-jitted, test_run has one of each"
+)
 TINY = {"keys": 96, "winners": "6", "queries": 4, "development": 8, "chip_queries": 2, "dim": 16_384}
 
 
@@ -80,6 +84,7 @@ def sheet_text(tmp_path, *changes):
     return str(path)
 
 
+@whole_run
 def test_a_chip_by_path_is_priced_by_its_own_numbers(tmp_path):
     old = 'value = 52.0, unit = "pJ", low = 26.0, high = 104.0'
     old = 'value = 52.0, unit = "pJ", low = 26.0, high = 104.0'
@@ -101,6 +106,7 @@ def test_a_chip_without_prices_is_refused(tmp_path):
         neuromorphic(text)
 
 
+@whole_run
 def test_fewer_simulated_keys_do_not_change_the_chips():
     found = [run(Settings(chip_keys=keys, **TINY)).numbers for keys in (None, 12)]
     assert [n["chip"]["keys"] for n in found] == [96, 12]
@@ -108,11 +114,13 @@ def test_fewer_simulated_keys_do_not_change_the_chips():
     assert found[0]["chip"]["keys_per_chip"] == found[1]["chip"]["keys_per_chip"]
 
 
+@whole_run
 def test_the_chip_looks_for_its_share_of_the_winners():
     numbers = run(Settings(chip_keys=32, **TINY)).numbers
     assert numbers["chip"]["winners"] == 2
 
 
+@whole_run
 def test_a_given_theta_is_the_chips_too():
     for theta in (1, 128):
         numbers = run(Settings(select="threshold", theta=theta, **TINY)).numbers
@@ -120,6 +128,7 @@ def test_a_given_theta_is_the_chips_too():
     assert numbers["chip"]["per_rule"]["threshold"]["fired"] <= 2 * 96
 
 
+@whole_run
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
