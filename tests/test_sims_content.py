@@ -3,11 +3,14 @@
 import json
 from math import sqrt
 
+import numba
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from hdspike import sim, theory
+
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="whole sims, far too slow un-jitted")
 
 
 @pytest.fixture(scope="module")
