@@ -1,4 +1,6 @@
-"""Bit kernels beside NumPy, paired in one run: medians of ratios, and how far each kernel is from its bound.
+"""Bit kernels beside their peers, paired in one run: medians of ratios, and how far each is from its bound.
+
+The peers are NumPy and, where the extra `bench` is installed, faiss.
 
     python benchmarks/bits.py [--json FILE] [--rounds N]
 
@@ -32,7 +34,8 @@ def seconds(work: Callable[[], Any]) -> float:
 
 def paired(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int) -> tuple[float, float, float]:
     """Medians of our time, the peer's, and their ratio, from rounds that alternate between the two."""
-    ours(), peer()  # compile, and touch the memory
+    ours()  # compile, and touch the memory
+    peer()
     times = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
     return (
         statistics.median(a for a, _ in times),
@@ -65,8 +68,21 @@ def popcount_rate(rounds: int) -> float:
     return 200 * rows.nbytes / statistics.median(seconds(work) for _ in range(rounds))
 
 
-def workloads() -> list[tuple[str, str, Callable[[], Any], Callable[[], Any], str, int]]:
-    """(workload, size, ours, NumPy's, bound, bytes that the bound counts)."""
+def faiss_search(queries: Any, keys: Any) -> Callable[[], Any] | None:
+    """The ten nearest keys by faiss' flat binary index, or ``None`` where faiss is not installed."""
+    try:
+        import faiss
+    except ImportError:
+        return None
+    faiss.omp_set_num_threads(2)
+    index = faiss.IndexBinaryFlat(DIM)
+    index.add(keys.view(np.uint8))
+    octets = queries.view(np.uint8)
+    return lambda: index.search(octets, 10)
+
+
+def workloads() -> list[tuple[str, str, str, Callable[[], Any], Callable[[], Any], str, int]]:
+    """(workload, size, peer, ours, the peer's, bound, bytes that the bound counts)."""
     rows = bits.random(10_000, DIM, rng=1)
     raw = bits.unpack(rows, DIM)
     bundle = rows[:1001].copy()
@@ -75,20 +91,27 @@ def workloads() -> list[tuple[str, str, Callable[[], Any], Callable[[], Any], st
     def numpy_hamming() -> Any:
         return [np.bitwise_count(q ^ keys).sum(axis=1, dtype=np.int32) for q in queries]
 
-    return [
-        ("rotate", f"10,000 × {DIM} by 37", lambda: bits.rotate(rows, DIM, 37),
+    found: list[tuple[str, str, str, Callable[[], Any], Callable[[], Any], str, int]] = [
+        ("rotate", f"10,000 × {DIM} by 37", "numpy", lambda: bits.rotate(rows, DIM, 37),
          lambda: np.roll(raw, 37, axis=1), "copy", 2 * rows.nbytes),
-        ("majority", f"1,001 × {DIM}", lambda: bits.majority(bundle, DIM),
+        ("majority", f"1,001 × {DIM}", "numpy", lambda: bits.majority(bundle, DIM),
          lambda: np.packbits(np.unpackbits(bundle.view(np.uint8), axis=1).sum(axis=0, dtype=np.int32) > 500),
          "copy", bundle.nbytes),
-        ("popcount", f"10,000 × {DIM}", lambda: bits.popcount(rows, DIM),
+        ("popcount", f"10,000 × {DIM}", "numpy", lambda: bits.popcount(rows, DIM),
          lambda: np.bitwise_count(rows).sum(axis=1), "copy", rows.nbytes),
-        ("hamming", f"64 × 20,000 × {DIM}", lambda: bits.hamming(queries, keys, DIM), numpy_hamming,
+        ("hamming", f"64 × 20,000 × {DIM}", "numpy", lambda: bits.hamming(queries, keys, DIM), numpy_hamming,
          "popcount on one thread", 64 * keys.nbytes),
-        ("random", f"10,000 × {DIM}", lambda: bits.random(10_000, DIM, rng=5),
+        ("random", f"10,000 × {DIM}", "numpy", lambda: bits.random(10_000, DIM, rng=5),
          lambda: np.random.default_rng(5).integers(0, 2**64, size=(10_000, DIM // 64), dtype=np.uint64),
          "copy", rows.nbytes),
     ]  # fmt: skip
+    search = faiss_search(queries, keys)
+    if search is not None:
+        found.append(
+            ("nearest 10", f"64 × 20,000 × {DIM}", "faiss", lambda: bits.nearest(queries, keys, DIM, 10), search,
+             "popcount on one thread", 64 * keys.nbytes)
+        )  # fmt: skip
+    return found
 
 
 def main() -> None:
@@ -100,15 +123,15 @@ def main() -> None:
     bounds = {"copy": copy_rate(given.rounds), "popcount on one thread": popcount_rate(given.rounds)}
     print(", ".join(f"{name} {rate / 1e9:.1f} GB/s" for name, rate in bounds.items()))
     rows = []
-    for workload, size, ours, peer, bound, count in workloads():
+    for workload, size, name, ours, peer, bound, count in workloads():
         ours_s, peer_s, ratio = paired(ours, peer, given.rounds)
         row = {
-            "workload": workload, "size": size, "peer": "numpy", "ours_s": ours_s, "peer_s": peer_s, "ratio": ratio,
+            "workload": workload, "size": size, "peer": name, "ours_s": ours_s, "peer_s": peer_s, "ratio": ratio,
             "bound": bound, "bound_ratio": ours_s * bounds[bound] / count,
         }  # fmt: skip
         rows.append(row)
         print(
-            f"{workload:16} {size:24} {1e3 * ours_s:9.3f} ms  NumPy {1e3 * peer_s:9.3f} ms  ratio {ratio:8.2f}  "
+            f"{workload:16} {size:24} {1e3 * ours_s:9.3f} ms  {name} {1e3 * peer_s:9.3f} ms  ratio {ratio:8.2f}  "
             f"{row['bound_ratio']:6.1f} × the {bound} bound"
         )
     if given.json:
