@@ -17,13 +17,13 @@ import numpy as np
 
 from hdspike.chip.config import MAX_TIME
 from hdspike.chip.core import _drain, _inhibit, _new_packet, _sort, _sort_key, _spike
-from hdspike.chip.lean import lean_kernel
+from hdspike.chip.lean import loop_kernel
 from hdspike.chip.mesh import INPUT, OVERFLOW, SOUND, _core_link, _offer
 
 TICK, END, RAMP = 0, 1, 2
 
 
-@lean_kernel
+@loop_kernel
 def _reset(chip, body, bias, used):
     """An empty chip at time 0, all neurons at their bias; the counters of the run go on."""
     meter = chip.meter[0]
@@ -46,7 +46,7 @@ def _reset(chip, body, bias, used):
         chip.cores[core]["active"] = 0
 
 
-@lean_kernel
+@loop_kernel
 def _send_lines(chip, lines, low, high, gap, line_indptr, range_core, range_low, range_high):
     """The host offers the lines at positions ``low:high``, one packet per core that a line reaches."""
     meter = chip.meter[0]
@@ -61,7 +61,7 @@ def _send_lines(chip, lines, low, high, gap, line_indptr, range_core, range_low,
             _offer(chip, meter["host"], packet)
 
 
-@lean_kernel
+@loop_kernel
 def _update(chip, used, active_ps, inactive_ps):
     """Update every neuron of the cores in use; each core's end goes to ``due``; returns the last end."""
     meter = chip.meter[0]
@@ -80,7 +80,7 @@ def _update(chip, used, active_ps, inactive_ps):
     return end
 
 
-@lean_kernel
+@loop_kernel
 def _ready(body, touched, only_touched, theta):
     """Gather the neurons that fire now, in the order of their index; returns how many."""
     found = 0
@@ -99,7 +99,7 @@ def _ready(body, touched, only_touched, theta):
     return found
 
 
-@lean_kernel
+@loop_kernel
 def _barrier_query(
     chip, body, lines, per_tick, line_indptr, range_core, range_low, range_high, core_of_neuron,
     readout, ramp_steps, step_theta, floor, active_ps, inactive_ps, barrier_ps, used,
@@ -174,7 +174,7 @@ def _barrier_query(
     return won, overshoot, len(lines) - sent, steps
 
 
-@lean_kernel
+@loop_kernel
 def _async_query(
     chip, body, lines, gap, line_indptr, range_core, range_low, range_high, used, winners, potentials, ticks
 ):
