@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hdspike import bits, check, chip, functional
 from hdspike.attention import SpikingAttention
-from hdspike.attention.select import RULES, needs_theta
+from hdspike.attention.select import RULES
 from hdspike.network import disagreement
 from hdspike.spaces import BSC, Space
 from hdspike.substrate import Substrate
@@ -96,9 +96,8 @@ def _fit(space: Space, keys: NDArray[Any], settings: Settings, config: chip.Chip
         )
     if fits < len(probe):
         return wanted or fits, fits
-    placed = chip.place(
-        probe.network, config
-    )  # all of them fit, and more would: extrapolate from the full cores
+    # All of them fit, and more would: extrapolate from the full cores.
+    placed = chip.place(probe.network, config)
     full = max(1, placed.cores_used - 1)
     return wanted or fits, max(fits, int(placed.first[full] * config.cores // full))
 
@@ -109,10 +108,9 @@ def run_on_chip(
     """Run a sample of queries over as many keys as the chip holds, under every rule, with both clocks.
 
     A core's input axons bound the address lines it can tell apart, so dense vectors longer than that are cut
-    to their first bits, for both runners alike. The keys are the first that fit the
-    chip's synaptic memory and axons, at most 2²⁴ synapses, or ``settings.chip_keys``. ``theta`` is the whole
-    run's, and is the chip's too; only cut vectors have one of their own, calibrated for
-    their share of winners, or a given one in proportion.
+    to their first bits, for both runners alike. The keys are the first that fit the chip's synaptic memory and
+    axons, at most 2²⁴ synapses, or ``settings.chip_keys``. ``theta`` is the whole run's, and is the chip's too;
+    only cut vectors have one of their own, calibrated for their share of winners, or a given one in proportion.
 
     Raises:
         ValueError: not one key fits, or ``chip_keys`` is more than fit.
@@ -127,19 +125,20 @@ def run_on_chip(
     keys, queries = pieces["keys"][:count], pieces["queries"][sample]
     k = max(1, round(task.k * count / len(pieces["keys"])))
 
-    if space is not task.space and settings.theta is not None:
-        theta = max(1, round(settings.theta * space.dim / task.space.dim))
-    elif space is not task.space:
-        theta = SpikingAttention(space, keys, k=k, seed=settings.seed).calibrate(pieces["development"])
-
+    layer = SpikingAttention(
+        space, keys, k=k, theta=theta if space is task.space else None, seed=settings.seed
+    )
+    if layer.theta is None and settings.theta is not None:
+        layer.theta = max(1, round(settings.theta * space.dim / task.space.dim))
+    elif layer.theta is None:
+        layer.calibrate(pieces["development"])
+    assert layer.theta is not None
     runs: dict[str, chip.ChipRun] = {}
     agreement: dict[str, dict[str, int]] = {}
     placed: chip.Mapping | None = None
     for rule in RULES:
         progress(f"timed chip: {rule}, {len(sample)} queries over {count} keys")
-        layer = SpikingAttention(space, keys, k=k, rule=rule, seed=settings.seed)
-        if needs_theta(rule):
-            layer.theta = theta
+        layer.rule = rule  # the synapses stay, the k-winner-take-all group changes
         stimuli = layer.stimuli(queries)
         placed = placed or chip.place(layer.network, config)
         timed = chip.run(layer.network, stimuli, config, mapping=placed, record=rule == settings.select)
@@ -155,7 +154,9 @@ def run_on_chip(
             agreement["race_congestion"] = disagreement(
                 runs["race_async_quiet"].outcome, runs["race_async"].outcome
             )
-    return OnChip(config, space, count, per_chip, k, theta, layer.network.lines, sample, runs, agreement)
+    return OnChip(
+        config, space, count, per_chip, k, layer.theta, layer.network.lines, sample, runs, agreement
+    )
 
 
 def failed(agreement: dict[str, dict[str, int]]) -> list[str]:

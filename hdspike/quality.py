@@ -1,5 +1,6 @@
 """How well the winners predict, beside their rivals over the same memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,38 +86,47 @@ class Softmax:
     """Mean share of its weight that falls on the winners of the k-WTA."""
 
 
+Scores = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def _votes(
+    task: Task,
+    scores: Scores,
+    vectors: NDArray[Any],
+    betas: tuple[float, ...],
+    mass_of: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """:func:`hdspike.language.softmax_votes` over all keys, ``CHUNK`` queries at a time."""
+    found = [
+        language.softmax_votes(
+            scores(vectors[start : start + CHUNK]), task.targets["keys"], betas, symbols=len(task.memory),
+            mass_of=None if mass_of is None else mass_of[start : start + CHUNK],
+        )
+        for start in range(0, len(vectors), CHUNK)
+    ]  # fmt: skip
+    return np.concatenate([votes for votes, _ in found]), np.concatenate([mass for _, mass in found])
+
+
+def _fit_softmax(task: Task, scores: Scores, vectors: NDArray[Any]) -> tuple[float, float, float]:
+    """(β, λ, top-1) of softmax attention on the development ``vectors``."""
+    votes, _ = _votes(task, scores, vectors, SOFTMAX_BETAS)
+    candidates = [(beta, votes[:, j]) for j, beta in enumerate(SOFTMAX_BETAS)]
+    targets = task.targets["development"]
+    beta, lam = language.fit_linear(candidates, targets, task.prior)
+    mixed = lam * votes[:, SOFTMAX_BETAS.index(beta)] + (1 - lam) * task.prior
+    return beta, lam, language.top1(mixed, targets)
+
+
 def softmax_attention(task: Task, layer: SpikingAttention, winners: Outcome) -> Softmax:
     """Softmax over ``β · similarity`` to every key, β and λ fitted on development."""
-    values, symbols = task.targets["keys"], len(task.memory)
 
     def scores(vectors: NDArray[Any]) -> NDArray[Any]:
         return task.space.scale(layer.potentials(vectors))
 
-    development = np.concatenate(
-        [
-            language.softmax_votes(scores(part), values, SOFTMAX_BETAS, symbols=symbols)[0]
-            for part in _chunks(task.vectors["development"])
-        ]
-    )
-    candidates = [(beta, development[:, j]) for j, beta in enumerate(SOFTMAX_BETAS)]
-    beta, lam = language.fit_linear(candidates, task.targets["development"], task.prior)
-    chosen = development[:, SOFTMAX_BETAS.index(beta)]
-    mixed = lam * chosen + (1 - lam) * task.prior
-    padded = _padded(winners)
-    votes, mass = [], []
-    for start, part in zip(range(0, len(winners), CHUNK), _chunks(task.vectors["queries"]), strict=True):
-        found = language.softmax_votes(
-            scores(part), values, (beta,), symbols=symbols, mass_of=padded[start : start + CHUNK]
-        )
-        votes.append(found[0][:, 0])
-        mass.append(found[1][:, 0])
-    fitted = language.evaluate(np.concatenate(votes), task.prior, task.targets["queries"], beta, lam)
-    captured = min(1.0, float(np.concatenate(mass).mean()))
-    return Softmax(fitted, language.top1(mixed, task.targets["development"]), captured)
-
-
-def _chunks(vectors: NDArray[Any]) -> list[NDArray[Any]]:
-    return [vectors[start : start + CHUNK] for start in range(0, len(vectors), CHUNK)]
+    beta, lam, reached = _fit_softmax(task, scores, task.vectors["development"])
+    votes, mass = _votes(task, scores, task.vectors["queries"], (beta,), _padded(winners))
+    fitted = language.evaluate(votes[:, 0], task.prior, task.targets["queries"], beta, lam)
+    return Softmax(fitted, reached, min(1.0, float(mass[:, 0].mean())))
 
 
 def _padded(outcome: Outcome) -> NDArray[np.int64]:
@@ -143,33 +153,18 @@ class Twin:
 def dense_twin(task: Task, full_top1: float, *, seed: int) -> Twin:
     """Try d = 64 … 1024 until softmax over projected keys is within one point of ``full_top1`` on development."""
     projection = Projection(task.space, seed=seed)
-    values, symbols = task.targets["keys"], len(task.memory)
     tried: list[dict[str, float]] = []
     for dim in DIMS:
-        projected = {name: projection(vectors, dim) for name, vectors in task.vectors.items()}
-        votes = np.concatenate(
-            [
-                language.softmax_votes(
-                    projection.scores(part, projected["keys"]), values, SOFTMAX_BETAS, symbols=symbols
-                )[0]
-                for part in _chunks(projected["development"])
-            ]
-        )
-        candidates = [(beta, votes[:, j]) for j, beta in enumerate(SOFTMAX_BETAS)]
-        beta, lam = language.fit_linear(candidates, task.targets["development"], task.prior)
-        mixed = lam * votes[:, SOFTMAX_BETAS.index(beta)] + (1 - lam) * task.prior
-        reached = language.top1(mixed, task.targets["development"])
+        keys = projection(task.vectors["keys"], dim)
+
+        def scores(vectors: NDArray[Any], keys: NDArray[np.int8] = keys, dim: int = dim) -> NDArray[Any]:
+            return projection.scores(projection(vectors, dim), keys)
+
+        beta, lam, reached = _fit_softmax(task, scores, task.vectors["development"])
         tried.append({"dim": dim, "development_top1": reached, "beta": beta})
-        if reached >= full_top1 - POINT:
+        within = reached >= full_top1 - POINT
+        if within:
             break
-    final = np.concatenate(
-        [
-            language.softmax_votes(
-                projection.scores(part, projected["keys"]), values, (beta,), symbols=symbols
-            )[0][:, 0]
-            for part in _chunks(projected["queries"])
-        ]
-    )
-    fitted = language.evaluate(final, task.prior, task.targets["queries"], beta, lam)
-    nonzero = float(np.count_nonzero(projected["keys"]) / projected["keys"].size)
-    return Twin(dim, reached >= full_top1 - POINT, fitted, nonzero, tried)
+    votes, _ = _votes(task, scores, task.vectors["queries"], (beta,))
+    fitted = language.evaluate(votes[:, 0], task.prior, task.targets["queries"], beta, lam)
+    return Twin(dim, within, fitted, float(np.count_nonzero(keys) / keys.size), tried)

@@ -1,7 +1,7 @@
 """A network: input lines, synapses, a population of neurons and the k-winner-take-all group over it."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,6 @@ from hdspike.network.kwta import KWTA
 from hdspike.network.synapses import Synapses
 
 __all__ = ["KWTA", "Network", "Outcome", "Synapses"]
-
-Clock = Literal["barrier", "async"]
 
 
 @dataclass(frozen=True)
