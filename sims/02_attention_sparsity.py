@@ -392,16 +392,14 @@ def quality_panel(ax: Any, numbers: dict[str, Any]) -> None:
                     color=CODE_COLOURS[name], capsize=2.5, label=name)  # fmt: skip
         extra[name] = at_top(entry)["extra_bits"]["mean"]
         softmax[name] = entry["softmax_bits_per_char"]["mean"]
-    ax.axhline(0, color="black", lw=1.4)
-    ax.annotate("softmax over all keys, its own β", (0.98, 0), xycoords=("axes fraction", "data"),
-                xytext=(0, 4), textcoords="offset points", ha="right", fontsize=9.5)  # fmt: skip
+    ax.axhline(0, color="black", lw=1.4, label="softmax over all keys, its own β")
     ax.set_xscale("log")
     ax.set_xlim(0.07, 15)
     ax.set_xticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
     ax.set_xlabel("share of keys that win, k/N (%)")
     ax.set_ylabel("bits per character more than softmax")
     ax.set_title(
-        f"Next character, top 1 %: {signed(extra['bsc'])} bits (bsc), {signed(extra['sbc'])} (sbc)\n"
+        f"Next character, top 1 %: {signed(extra['bsc'])} (bsc),\n{signed(extra['sbc'])} (sbc) bits "
         f"against softmax's {softmax['bsc']:.2f} and {softmax['sbc']:.2f}"
     )
     ax.legend(loc="upper right", frameon=False)
