@@ -1,0 +1,1 @@
+"""The design calculator: which dimension a task needs, and what it costs."""

@@ -1,0 +1,1 @@
+"""Bits that are stuck or flipped, seeded."""

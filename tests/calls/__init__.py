@@ -1,0 +1,1 @@
+"""One valid call of every kernel, a file per room: each holds ``CALLS``, kernel path → a maker of its arguments."""
