@@ -1,15 +1,20 @@
 """Hypervectors: the checked batch of dense binary vectors that people hold."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from bitarray import bitarray
 from numpy.typing import NDArray
 
-from hdspike import bits, check
+from hdspike import bits, check, files
 
 __all__ = ["Hypervectors"]
+
+
+KIND = "hypervectors"
+SEEN = 1000  # vectors whose ones the repr counts
 
 
 class Hypervectors:
@@ -62,6 +67,34 @@ class Hypervectors:
         """Shape of the batch, without the axis of words."""
         return self.words.shape[:-1]
 
+    def save(self, path: str | Path) -> None:
+        """Write the batch to one file: a header, then the words; see :func:`hdspike.files.save_array`."""
+        files.save_array(path, self.words, kind=KIND, dim=self.dim)
+
+    @classmethod
+    def load(cls, path: str | Path, *, mmap: bool = True) -> "Hypervectors":
+        """Open what :meth:`save` wrote. Memory-mapped, a million vectors open at once: words are read when used.
+
+        Mapped words are read-only, and their tails are trusted; with ``mmap=False`` all is read and checked.
+
+        Raises:
+            ValueError: a file that does not hold hypervectors, or not whole.
+        """
+        words, meta = files.load_array(path, mmap=mmap)
+        dim = meta.get("dim")
+        if meta.get("kind") != KIND or type(dim) is not int or dim < 1 or words.dtype != np.uint64:
+            raise ValueError(f"{path} must hold hypervectors, it holds {words.dtype} with {meta}")
+        if words.ndim == 0 or words.shape[-1] != bits.word_count(dim):
+            raise ValueError(f"{path} must hold words of {dim} bits, their shape is {words.shape}")
+        return cls._trusted(words, dim) if mmap else cls(words, dim)
+
+    @classmethod
+    def _trusted(cls, words: NDArray[np.uint64], dim: int) -> "Hypervectors":
+        """Words that are known to be right: nothing is read."""
+        self = cls.__new__(cls)
+        self.words, self.dim = words, dim
+        return self
+
     def bits(self) -> NDArray[np.uint8]:
         """Zeros and ones ``(..., dim)``."""
         return bits.unpack(self.words, self.dim)
@@ -72,16 +105,22 @@ class Hypervectors:
 
     def permute(self, shifts: int = 1) -> "Hypervectors":
         """Bit ``i`` moves to ``(i + shifts) mod dim``."""
-        return Hypervectors(bits.rotate(self.words, self.dim, shifts), self.dim)
+        return self._trusted(bits.rotate(self.words, self.dim, shifts), self.dim)
 
     def bundle(self, *, weights: Any = None) -> "Hypervectors":
         """The (weighted) majority over the last axis of the batch: see :func:`hdspike.bits.majority`."""
-        return Hypervectors(bits.majority(self.words, self.dim, weights=weights), self.dim)
+        return self._trusted(bits.majority(self.words, self.dim, weights=weights), self.dim)
 
     def hamming(self, other: "Hypervectors") -> NDArray[np.int32]:
-        """Differing bits of every pair of two batches of one axis: ``(len(self), len(other))``."""
+        """Differing bits of every pair: ``(*self.shape, *other.shape)``, each batch of one axis, or a single vector."""
         self._same_dim(other)
-        return bits.hamming(self.words, other.words, self.dim)
+        pairs = bits.hamming(np.atleast_2d(self.words), np.atleast_2d(other.words), self.dim)
+        return pairs.reshape(*self.shape, *other.shape)
+
+    def nearest(self, memory: "Hypervectors", k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Indices and distances of the k nearest of ``memory``, see :func:`hdspike.bits.nearest`."""
+        self._same_dim(memory)
+        return bits.nearest(self.words, memory.words, self.dim, k)
 
     def _same_dim(self, other: "Hypervectors") -> None:
         if self.dim != other.dim:
@@ -91,7 +130,7 @@ class Hypervectors:
         if not isinstance(other, Hypervectors):
             return NotImplemented
         self._same_dim(other)
-        return Hypervectors(self.words ^ other.words, self.dim)
+        return self._trusted(bits.xor(self.words, other.words, self.dim), self.dim)
 
     __mul__ = __xor__
 
@@ -110,8 +149,10 @@ class Hypervectors:
     def __getitem__(self, key: Any) -> "Hypervectors":
         if self.words.ndim == 1:
             raise IndexError("a single hypervector has no batch to take from")
-        places = np.arange(math.prod(self.shape)).reshape(self.shape)[key]
-        return Hypervectors(self.words.reshape(-1, self.words.shape[-1])[places], self.dim)
+        taken = self.words[
+            (*(key if isinstance(key, tuple) else (key,)), slice(None))
+        ]  # never from the words
+        return self._trusted(np.ascontiguousarray(taken), self.dim)
 
     def __len__(self) -> int:
         if self.words.ndim == 1:
@@ -122,6 +163,8 @@ class Hypervectors:
         return np.array(self.words, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        shape = " × ".join(map(str, self.shape)) or "one"
-        ones = 100 * float(self.count().mean()) / self.dim if self.words.size else 0.0
-        return f"<Hypervectors: {shape} of {self.dim} bits, {ones:.1f} % ones>"
+        shape = " × ".join(f"{n:,}" for n in self.shape) or "one"
+        some = self.words.reshape(-1, self.words.shape[-1])[:SEEN]
+        ones = 100 * float(bits.popcount(some, self.dim).mean()) / self.dim if some.size else 0.0
+        seen = f" in the first {SEEN:,}" if math.prod(self.shape) > SEEN else ""
+        return f"<Hypervectors: {shape} of {self.dim:,} bits, {ones:.1f} % ones{seen}>"

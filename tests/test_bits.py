@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdspike import bits
-from hdspike.spaces import sbc
+from hdspike.bits.bundling import _majority_batch, scratch
+from hdspike.bits.distance import _hamming
+from hdspike.bits.search import _smallest
+from hdspike.bits.words import _popcount
+from tests import oracle
+from tests.conftest import JIT
 from tests.naive import bits as twin
-from tests.naive import spaces as twin_spaces
 
 DIMS = (1, 63, 64, 65, 127, 130, 1000)
 FULL = 2**64 - 1
@@ -105,7 +109,7 @@ def test_popcount(batch) -> None:
     for form in (words, frozen(words), strided(words)):
         assert bits.popcount(form, dim).tolist() == expected
     out = np.empty(len(rows), dtype=np.int64)
-    assert bits._popcount(words, out) == words.size
+    assert _popcount(words, out) == words.size
     assert [bitarray(row.tolist()).count() for row in rows] == expected
 
 
@@ -174,15 +178,40 @@ def test_rotate_moves_bit_0_up() -> None:
     assert np.flatnonzero(bits.unpack(bits.rotate(one, 70, -1), 70)).tolist() == [69]
 
 
-@given(st.lists(words64, min_size=1, max_size=4), st.integers(0, 300))
-def test_shifts(row: list[int], shift: int) -> None:
-    """Words as one big integer: up is a product, down a quotient, what leaves the words is lost."""
-    number = sum(word << 64 * i for i, word in enumerate(row))
-    words = np.array(row, dtype=np.uint64)
-    for kernel, expected in ((bits._shift_up, number << shift), (bits._shift_down, number >> shift)):
-        out = np.zeros(len(row), dtype=np.uint64)
-        kernel(words, shift, out)
-        assert sum(int(word) << 64 * i for i, word in enumerate(out)) == expected % 2 ** (64 * len(row))
+def test_into_out() -> None:
+    """``out`` takes the result, whatever it held, and is checked."""
+    words = bits.random(5, 130, rng=0)
+    out = np.full_like(words, FULL)
+    assert bits.rotate(words, 130, 70, out=out) is out
+    np.testing.assert_array_equal(out, bits.rotate(words, 130, 70))
+    assert bits.xor(words, words[0], 130, out=out) is out
+    np.testing.assert_array_equal(out, words ^ words[0])
+    assert bits.xor(words, out, 130, out=out) is out  # in place
+    np.testing.assert_array_equal(out, np.broadcast_to(words[0], words.shape))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_large_work_is_the_same_on_any_number_of_threads(threads: int, monkeypatch) -> None:
+    monkeypatch.setattr("numba.get_num_threads", lambda: threads)
+    for room in ("bundling", "distance", "search"):
+        monkeypatch.setattr(f"hdspike.bits.{room}.LARGE", 1)
+    for room in ("words", "rotation"):
+        monkeypatch.setattr(f"hdspike.bits.{room}.HUGE", 1)
+    words, other = bits.random(24, 130, rng=0), bits.random(24, 130, rng=1)
+    np.testing.assert_array_equal(bits.xor(words, other, 130), words ^ other)
+    turned = np.roll(bits.unpack(words, 130), 70, axis=1)
+    np.testing.assert_array_equal(bits.unpack(bits.rotate(words, 130, 70), 130), turned)
+    distances = np.bitwise_count(words[:, None] ^ other[None]).sum(axis=2)
+    np.testing.assert_array_equal(bits.hamming(words, other, 130), distances)
+    np.testing.assert_array_equal(bits.hamming(words[:3], other, 130), distances[:3])
+    for k in (1, 5, 30):
+        chosen, values = bits.nearest(words[:3], other, 130, k)
+        order = np.argsort(distances[:3], axis=1, kind="stable")[:, :k]
+        np.testing.assert_array_equal(chosen, order)
+        np.testing.assert_array_equal(values, np.take_along_axis(distances[:3], order, axis=1))
+    batch = words.reshape(4, 6, -1)
+    each = np.stack([bits.majority(rows, 130) for rows in batch])
+    np.testing.assert_array_equal(bits.majority(batch, 130), each)
 
 
 # --- majority -------------------------------------------------------------------------------------------
@@ -215,12 +244,13 @@ def test_majority_ties_follow_the_stream(batch) -> None:
     assert bits.majority(words, dim).tolist() == coins
 
 
-GOLDEN_TIE = 0x4004265917BE5781
+GOLDEN_TIE = 0xB8402E077C018AD0
 
 
 def test_majority_tie_golden() -> None:
     """Worked with Python integers alone: seed = hash64([0]) + hash64([2^64 − 1]), and all bits are tied."""
-    seed = (twin.mix(twin.mix(twin.PHI)) + twin.mix(twin.mix(FULL ^ twin.PHI))) % 2**64
+    halves = [divmod(word ^ twin.PHI, 2**32) for word in (0, FULL)]
+    seed = sum(twin.mix(high * low) for high, low in halves) % 2**64
     coins = twin.mix((seed + twin.PHI) % 2**64)
     assert bits.majority(np.array([[0], [FULL]], dtype=np.uint64), 64).tolist() == [coins] == [GOLDEN_TIE]
 
@@ -239,13 +269,97 @@ def test_majority_batches_and_weights_broadcast() -> None:
     assert bits.majority(words[:0], 130).shape == (0, 3, 3)
 
 
-def test_majority_counts_the_words_it_read() -> None:
+@pytest.mark.parametrize("count", [1, 3, 4, 15, 16, 17, 33, 63, 65, 130, 256, 300])
+@pytest.mark.parametrize("heaviest", [1, 2, 9])
+def test_majority_of_many(count: int, heaviest: int) -> None:
+    """Past each step of the adder tree: eights, sixty-fours, what is left over, gathered and not."""
+    dim = 70
+    words = bits.random(count, dim, rng=count)
+    weights = np.random.default_rng(count).integers(heaviest == 1, heaviest + 1, size=count)
+    weights[0] = heaviest
+    rows = bits.unpack(words, dim).tolist()
+    expected = twin.to_words(twin.majority(rows, weights.tolist()))
+    assert bits.majority(words, dim, weights=weights).tolist() == expected
+    votes = bits.Counters(dim)
+    votes.add(words, weights=weights)
+    assert votes.values().tolist() == twin.votes(rows, weights.tolist())
+    assert votes.majority().tolist() == expected
+
+
+def test_majority_counts_the_words_it_added() -> None:
     words = bits.random(6, 130, rng=0).reshape(2, 3, 3)
-    out, planes = np.empty((2, 3), dtype=np.uint64), np.empty((2, 3), dtype=np.uint64)
+    out, tools = np.empty((2, 3), dtype=np.uint64), scratch(2, 3)
     ones = np.ones((2, 3), dtype=np.int64)
-    assert bits._majority_batch(words, ones, bits.hash64(words), bits.tail_mask(130), planes, out) == 18
-    single = bits._majority(words[0], ones[0], 3, np.uint64(0), bits.tail_mask(130), planes, out[0])
-    assert single == 9
+    seeds = np.zeros(2, dtype=np.uint64)
+    assert _majority_batch(words, ones, seeds, bits.tail_mask(130), *tools, out) == 18
+    assert bits._majority(words[0], ones[0], 3, seeds[0], bits.tail_mask(130), *tools, out[0]) == 9
+
+
+# --- counters -------------------------------------------------------------------------------------------
+
+
+@st.composite
+def histories(draw):
+    """A dimension, and steps of adding, removing and decaying."""
+    dim = draw(dims)
+    step = st.tuples(
+        st.sampled_from(["add", "add", "remove", "decay"]),
+        st.integers(1, 5),
+        st.sampled_from([1, 3, 64, 10**6]),
+        st.integers(0, 2**32),
+    )
+    return dim, draw(st.lists(step, max_size=6))
+
+
+@given(histories())
+def test_counters(history) -> None:
+    dim, steps = history
+    votes, expected, seed, weight = bits.Counters(dim), [0] * dim, 0, 0
+    for what, size, heaviest, number in steps:
+        rng = np.random.default_rng(number)
+        rows, weights = rng.integers(0, 2, (size, dim)), rng.integers(1, heaviest + 1, size)
+        if what == "decay":
+            votes.decay(size)
+            expected = twin.decayed(expected, size)
+            continue
+        sign = 1 if what == "add" else -1
+        getattr(votes, what)(bits.pack(rows), weights=weights)
+        delta = twin.votes(rows.tolist(), weights.tolist())
+        expected = [v + sign * d for v, d in zip(expected, delta, strict=True)]
+        seed += sign * twin.tie_seed([twin.to_words(row) for row in rows.tolist()], weights)
+        weight += sign * int(weights.sum())
+    assert votes.values().tolist() == expected
+    assert votes.weight == weight
+    coins = twin.coins(seed % 2**64, dim)
+    winners = [coins[i] if v == 0 else int(v > 0) for i, v in enumerate(expected)]
+    assert votes.majority().tolist() == twin.to_words(winners)
+    assert votes.values().tolist() == expected  # reading changes nothing
+
+
+def test_counters_take_vectors_out_again() -> None:
+    """What is left decides, whatever came and went between, one by one or all at once."""
+    words = bits.random(40, 130, rng=0)
+    votes = bits.Counters(130)
+    votes.add(words)
+    for row in words[10:30]:
+        votes.remove(row)
+    left = np.concatenate([words[:10], words[30:]])
+    assert votes.majority().tolist() == bits.majority(left, 130).tolist()
+    votes.remove(left)
+    assert not votes.values().any()
+    assert votes.weight == 0
+
+
+def test_counters_grow() -> None:
+    votes = bits.Counters(3)
+    votes.add(bits.pack([1, 0, 1]), weights=[2**50])
+    votes.remove(bits.pack([[0, 0, 1]]), weights=[2**51])
+    assert votes.values().tolist() == [2**50 + 2**51, 2**50, 2**50 - 2**51]
+    with pytest.raises(OverflowError, match="counters must stay below 2"):
+        votes.add(bits.pack([1, 0, 1]), weights=[2**61])
+    assert votes.values().tolist() == [2**50 + 2**51, 2**50, 2**50 - 2**51]
+    votes.add(np.zeros((0, 1), dtype=np.uint64))
+    assert votes.weight == 2**50 - 2**51
 
 
 # --- distance -------------------------------------------------------------------------------------------
@@ -267,7 +381,7 @@ def test_hamming_over_several_tiles() -> None:
     expected = np.bitwise_count(a[:, None] ^ b[None]).sum(axis=2)
     np.testing.assert_array_equal(bits.hamming(a, b, 100), expected)
     out = np.empty((3, 150), dtype=np.int32)
-    assert bits._hamming(a, b, out) == 3 * 150 * 2
+    assert _hamming(a, b, out) == 3 * 150 * 2
     assert bits._distance(a[0], b[0]) == expected[0, 0]
 
 
@@ -277,10 +391,13 @@ def test_hamming_is_bitarray() -> None:
     assert bits.hamming(bits.pack([a]), bits.pack([b]), 1000)[0, 0] == different.count()
 
 
-@given(batches(count=2), st.integers(1, 8))
-def test_nearest(batch, k: int) -> None:
+@given(batches(count=2), st.integers(1, 8), st.sampled_from([0, 512]))
+def test_nearest(batch, k: int, inserted: int) -> None:
     dim, queries, rows = batch
-    chosen, distances = bits.nearest(bits.pack(queries), bits.pack(rows), dim, k)
+    with pytest.MonkeyPatch.context() as patch:  # both ways: a kept list, and sorting all
+        patch.setattr("hdspike.bits.search.INSERTED", inserted)
+        patch.setattr("hdspike.bits.search.CHUNK", 4)
+        chosen, distances = bits.nearest(bits.pack(queries), bits.pack(rows), dim, k)
     assert chosen.shape == distances.shape == (len(queries), min(k, len(rows)))
     for q, query in enumerate(queries.tolist()):
         assert chosen[q].tolist() == twin.nearest(query, rows.tolist(), k)
@@ -291,63 +408,23 @@ def test_nearest(batch, k: int) -> None:
 def test_smallest(values: list[int], k: int) -> None:
     """A counting sort of the k smallest, ties by index; k may be 0 or more than there are."""
     out = np.full(25, -1, dtype=np.int64)
-    written = bits._smallest(np.array(values, dtype=np.int32), k, 6, np.empty(8, dtype=np.int64), out)
+    written = _smallest(np.array(values, dtype=np.int32), k, 6, np.empty(8, dtype=np.int64), out)
     expected = sorted(range(len(values)), key=lambda i: (values[i], i))[:k]
     assert written == len(expected)
     assert out[:written].tolist() == expected
     assert np.all(out[written:] == -1)
 
 
-# --- the kernels of the sparse block code ---------------------------------------------------------------
+# --- the oracle -----------------------------------------------------------------------------------------
 
 
-@st.composite
-def blocks(draw, *, least: int, count: int = 1):
-    """Block length and ``count`` batches of rows of few blocks and few indices: ties abound."""
-    width, length = draw(st.integers(1, 6)), draw(st.integers(2, 5))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    shapes = [(draw(st.integers(least, 7)), width) for _ in range(count)]
-    return width, length, *(rng.integers(length, size=shape, dtype=np.int32) for shape in shapes)
+def test_random_operations_against_bitarray() -> None:
+    """A share of what ``make oracle`` does ten million times."""
+    done = oracle.run(30_000 if JIT else 1_500, seed=1, batch=500 if JIT else 40)
+    assert all(done.values())
 
 
-@given(blocks(least=1), st.data())
-def test_bundle_of_blocks(batch, data) -> None:
-    width, length, rows = batch
-    space = sbc.SBC(width * length, blocks=width)
-    weights = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)).filter(any))
-    expected = twin_spaces.bundle(rows.tolist(), weights)
-    for form in (rows, frozen(rows), strided(rows), rows.astype(np.uint8)):
-        assert space.bundle(form, weights=weights).tolist() == expected
-    scratch, out = np.zeros(length, dtype=np.int64), np.empty((1, width), dtype=np.int32)
-    hashes = bits.hash64(rows.astype(np.uint64))[None]
-    read = sbc._bundle_batch(rows[None], np.array([weights]), hashes, scratch, out)
-    assert read == rows.size
-    assert out[0].tolist() == expected
-    assert not scratch.any()
-
-
-@given(blocks(least=0, count=2))
-def test_score_of_blocks(batch) -> None:
-    width, length, queries, items = batch
-    space = sbc.SBC(width * length, blocks=width)
-    expected = [[twin_spaces.score(q, i) for i in items] for q in queries]
-    for q, i in ((queries, items), (frozen(queries), strided(items))):
-        assert space.score(q, i).tolist() == expected
-    out = np.empty((len(queries), len(items)), dtype=np.int32)
-    assert sbc._score(queries, items, out) == len(queries) * len(items) * width
-
-
-@given(blocks(least=2), st.integers(-20, 20))
-def test_algebra_of_blocks(batch, shifts: int) -> None:
-    width, length, rows = batch
-    space = sbc.SBC(width * length, blocks=width)
-    a, b = rows[:2]
-    assert space.bind(a, b).tolist() == twin_spaces.bind(a, b, length)
-    assert space.inverse(a).tolist() == twin_spaces.inverse(a, length)
-    assert space.permute(a, shifts).tolist() == twin_spaces.permute(a, shifts)
-    dense = [twin_spaces.dense(row, length) for row in rows]
-    np.testing.assert_array_equal(space.to_words(rows), twin.array(dense, space.dim))
-    turned = bits.rotate(
-        space.to_words(rows), space.dim, length * shifts
-    )  # block b to b + 1 is bit i to i + L
-    np.testing.assert_array_equal(turned, space.to_words(space.permute(rows, shifts)))
+def test_the_oracle_sees_a_difference(monkeypatch) -> None:
+    monkeypatch.setattr(bits, "rotate", lambda words, dim, shifts: words)
+    with pytest.raises(AssertionError, match="rotate differs at dim"):
+        oracle.run(1_000, batch=20)

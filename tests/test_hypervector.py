@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bitarray import bitarray
 
-from hdspike import bits, hypervector
+from hdspike import bits, files, hypervector
 from hdspike.hypervector import Hypervectors
 
 DIMS = (1, 63, 64, 65, 127, 130, 1000)
@@ -104,6 +104,50 @@ def test_tail_bits_are_zero_after_every_operation(dim: int) -> None:
     for result in (h, h ^ full, full >> 1, full << 1, h >> 63, full.bundle(), (h ^ full).bundle()):
         assert not np.any(result.words[..., -1] & ~bits.tail_mask(dim))
     np.testing.assert_array_equal((h ^ full).count(), dim - h.count())
+
+
+def test_save_and_load(tmp_path) -> None:
+    for dim in (1, 64, 100):
+        batch = Hypervectors(bits.random(6, dim, rng=dim).reshape(2, 3, -1), dim)
+        batch.save(tmp_path / "x.hdv")
+        for mmap in (True, False):
+            back = Hypervectors.load(tmp_path / "x.hdv", mmap=mmap)
+            assert back.dim == dim
+            assert np.all(back == batch)
+            assert np.all(back ^ back.permute(1) == batch ^ batch.permute(1))
+            np.testing.assert_array_equal(back[0].hamming(back[1]), batch[0].hamming(batch[1]))
+            np.testing.assert_array_equal(back[0].nearest(back[1], 2)[0], batch[0].nearest(batch[1], 2)[0])
+
+
+def test_loading_reads_nothing(tmp_path) -> None:
+    """A mapped batch opens without its words being touched: its tail is looked at only when all is read."""
+    dirty = np.full((3, 2), 2**64 - 1, dtype=np.uint64)
+    files.save_array(tmp_path / "x", dirty, kind="hypervectors", dim=100)
+    assert Hypervectors.load(tmp_path / "x").shape == (3,)
+    with pytest.raises(ValueError, match="words must have zero bits beyond dim 100"):
+        Hypervectors.load(tmp_path / "x", mmap=False)
+
+
+@pytest.mark.parametrize(
+    ("array", "meta"),
+    [
+        (np.zeros((2, 2), dtype=np.uint64), {"kind": "hypervectors", "dim": 200}),
+        (np.zeros((2, 2), dtype=np.uint64), {"kind": "hypervectors", "dim": 0}),
+        (np.zeros((2, 2), dtype=np.uint64), {"kind": "hypervectors", "dim": "100"}),
+        (np.zeros((2, 2), dtype=np.uint64), {"kind": "events", "dim": 100}),
+        (np.zeros((2, 2), dtype=np.int64), {"kind": "hypervectors", "dim": 100}),
+        (np.array(3, dtype=np.uint64), {"kind": "hypervectors", "dim": 1}),
+    ],
+)
+def test_a_file_of_something_else(tmp_path, array: np.ndarray, meta: dict) -> None:
+    files.save_array(tmp_path / "x", array, **meta)
+    with pytest.raises(ValueError, match="must hold"):
+        Hypervectors.load(tmp_path / "x")
+
+
+def test_a_repr_looks_at_the_first_thousand() -> None:
+    many = Hypervectors(np.zeros((1001, 1), dtype=np.uint64), 60)
+    assert repr(many) == "<Hypervectors: 1,001 of 60 bits, 0.0 % ones in the first 1,000>"
 
 
 def test_doctests() -> None:

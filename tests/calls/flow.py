@@ -1,4 +1,4 @@
-"""Calls of the kernels of the flow: bits, spaces, encode, network, functional."""
+"""Calls of the kernels of the flow: network, functional."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,23 +44,6 @@ INDICES = np.arange(12, dtype=np.int32).reshape(3, 4) % 5
 UNITS = np.ones((1, 3), dtype=np.int64)
 
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
-    "bits._ones": lambda: (SEED,),
-    "bits._popcount": lambda: (WORDS, zeros(6)),
-    "bits._mix": lambda: (SEED,),
-    "bits._hash64": lambda: (WORDS, words(6)),
-    "bits._shift_up": lambda: (WORDS[0], 70, words(3)),
-    "bits._shift_down": lambda: (WORDS[0], 70, words(3)),
-    "bits._rotate": lambda: (WORDS, DIM, 7, MASK, words(6, 3)),
-    "bits._majority": lambda: (WORDS[:3], UNITS[0], 3, SEED, MASK, words(2, 3), words(3)),
-    "bits._majority_batch": lambda: (WORDS[None, :3], UNITS, words(1, 3), MASK, words(2, 3), words(1, 3)),
-    "bits._distance": lambda: (WORDS[0], WORDS[1]),
-    "bits._hamming": lambda: (WORDS, WORDS, small(6, 6)),
-    "bits._smallest": lambda: (small(6), 2, 4, zeros(6), zeros(2)),
-    "spaces.sbc._bundle": lambda: (INDICES, UNITS[0], SEED, zeros(5), small(4)),
-    "spaces.sbc._bundle_batch": lambda: (INDICES[None], UNITS, words(1, 3), zeros(5), small(1, 4)),
-    "spaces.sbc._score": lambda: (INDICES, INDICES, small(3, 3)),
-    "encode._contexts_bsc": lambda: (WORDS.reshape(2, 3, 3), zeros(4), np.array([1, 3]), MASK, words(2, 3)),
-    "encode._contexts_sbc": lambda: (INDICES, zeros(4), np.array([1, 3]), 2, 5, small(2, 4)),
     "network.neurons.integrate_and_fire._receive_unit": lambda: (SYNAPSES[1], 0, 2, small(3)),
     "network.neurons.integrate_and_fire._receive": lambda: (*SYNAPSES[1:3], 0, 2, small(3), small(3)),
     "functional.readout._merge_sort": lambda: (zeros(4), np.arange(4), zeros(4)),

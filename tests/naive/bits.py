@@ -37,7 +37,8 @@ def to_bits(words: Sequence[int], dim: int) -> list[int]:
 def hash64(words: Sequence[int]) -> int:
     total = 0
     for i, word in enumerate(words):
-        total += mix(int(word) ^ ((i + 1) * PHI) % MODULUS)
+        high, low = divmod(int(word) ^ ((i + 1) * PHI) % MODULUS, 2**32)
+        total += low * high
     return mix(total % MODULUS)
 
 
@@ -56,13 +57,29 @@ def tie_seed(rows: Sequence[Sequence[int]], weights: Sequence[int]) -> int:
 def majority(rows: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:
     """Weighted majority of rows of bits; a tied bit i takes bit i of the stream."""
     dim, total = len(rows[0]), sum(int(w) for w in weights)
-    stream = splitmix64(tie_seed([to_words(row) for row in rows], weights))
-    coins = to_bits([next(stream) for _ in range(-(-dim // 64))], dim)
+    tied = coins(tie_seed([to_words(row) for row in rows], weights), dim)
     out = []
     for i in range(dim):
         ones = sum(int(w) * int(row[i]) for row, w in zip(rows, weights, strict=True))
-        out.append(coins[i] if 2 * ones == total else int(2 * ones > total))
+        out.append(tied[i] if 2 * ones == total else int(2 * ones > total))
     return out
+
+
+def coins(seed: int, dim: int) -> list[int]:
+    stream = splitmix64(seed)
+    return to_bits([next(stream) for _ in range(-(-dim // 64))], dim)
+
+
+def votes(rows: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:
+    """Σ w·(+1 where the bit is 1, −1 where it is 0), place by place."""
+    return [
+        sum(int(w) * (2 * int(row[i]) - 1) for row, w in zip(rows, weights, strict=True))
+        for i in range(len(rows[0]))
+    ]
+
+
+def decayed(votes: Sequence[int], shift: int) -> list[int]:
+    return [v - (abs(v) >> shift) * (1 if v > 0 else -1) for v in votes]
 
 
 def hamming(a: Sequence[int], b: Sequence[int]) -> int:

@@ -1,0 +1,65 @@
+"""Timing side by side: rounds that alternate between the two, medians, ratios, and the bounds of this machine."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hdspike import bits
+
+Work = Callable[[], Any]
+DIM = 10_240
+SHORTEST = 2e-3  # seconds: shorter work is repeated within one timing
+
+
+def seconds(work: Work, times: int = 1) -> float:
+    """The mean time of ``times`` calls in a row."""
+    begin = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - begin) / times
+
+
+def repeats(work: Work) -> int:
+    """How often to repeat work within a timing that is to last at least ``SHORTEST``."""
+    work()  # compile, and touch the memory
+    return max(1, round(SHORTEST / max(seconds(work), 1e-9)))
+
+
+def paired(ours: Work, peer: Work | None, rounds: int) -> tuple[float, float | None, float | None]:
+    """Medians of our time, the peer's, and of the ratio peer ÷ ours, over rounds that alternate."""
+    mine = repeats(ours)
+    if peer is None:
+        return statistics.median(seconds(ours, mine) for _ in range(rounds)), None, None
+    theirs = repeats(peer)
+    times = [(seconds(ours, mine), seconds(peer, theirs)) for _ in range(rounds)]
+    return (
+        statistics.median(a for a, _ in times),
+        statistics.median(b for _, b in times),
+        statistics.median(b / a for a, b in times),
+    )
+
+
+def bounds(rounds: int) -> dict[str, float]:
+    """Bytes per second that this machine streams and counts, each measured on one thread, best of the rounds.
+
+    ``read`` and ``copy`` go through 128 MiB; ``read cached`` and ``copy cached`` through 1 MiB; ``popcount`` counts
+    the ones of 80 KiB. A copy counts what is read and what is written.
+    """
+    large, small = np.ones(1 << 24, dtype=np.uint64), np.ones(1 << 17, dtype=np.uint64)
+    to_large, to_small = np.empty_like(large), np.empty_like(small)
+    rows = bits.random(64, DIM, rng=0)
+    work: dict[str, tuple[Work, int]] = {
+        "read": (lambda: np.bitwise_or.reduce(large), large.nbytes),
+        "copy": (lambda: np.copyto(to_large, large), 2 * large.nbytes),
+        "read cached": (lambda: np.bitwise_or.reduce(small), small.nbytes),
+        "copy cached": (lambda: np.copyto(to_small, small), 2 * small.nbytes),
+        "popcount": (lambda: bits.popcount(rows, DIM), rows.nbytes),
+    }
+    rates = {}
+    for name, (call, size) in work.items():
+        times = repeats(call)
+        rates[name] = size / min(seconds(call, times) for _ in range(rounds))
+    return rates
