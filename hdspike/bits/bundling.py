@@ -79,12 +79,14 @@ def majority(words: Any, dim: int, *, weights: Any = None) -> Words:
     if given.ndim < 2:
         raise ValueError(f"words must be batches (..., K, {word_count(dim)}), got shape {given.shape}")
     *outer, members, width = given.shape
+    if weights is not None or members == 0:
+        counts = check.bundle_weights(weights, given.shape[:-1])
     rows = given.reshape(-1, members, width)
     out = np.empty((len(rows), width), dtype=np.uint64)
-    if weights is None and members:
+    if weights is None:
         flat, heaviest, tying = np.empty((len(rows), 0), dtype=np.int64), members, members % 2 == 0
     else:
-        flat = check.bundle_weights(weights, given.shape[:-1]).reshape(-1, members)
+        flat = counts.reshape(-1, members)
         totals = flat.sum(axis=1)
         heaviest, tying = int(totals.max(initial=0)), not np.all(totals % 2)
     seeds = np.zeros(len(rows), dtype=np.uint64)

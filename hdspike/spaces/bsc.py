@@ -17,6 +17,7 @@ class BSC(Space):
     """Dense binary vectors of ``dim`` bits, stored as ``⌈dim/64⌉`` words."""
 
     name = "bsc"
+    claims = frozenset({"associative", "invertible", "isometric", "scattering", "distributive"})
 
     def __init__(self, dim: int) -> None:
         self.dim = check.integer("dim", dim, low=1)
@@ -33,8 +34,13 @@ class BSC(Space):
     def random(self, num: int, *, rng: check.Rng = None) -> NDArray[np.uint64]:
         return bits.random(num, self.dim, rng=rng)
 
-    def bind(self, a: Any, b: Any) -> NDArray[np.uint64]:
-        return np.bitwise_xor(self.checked("a", a), self.checked("b", b))
+    def bind(self, a: Any, b: Any, *, out: NDArray[Any] | None = None) -> NDArray[np.uint64]:
+        """Exclusive or: associative, isometric, its own inverse."""
+        first, second = self.checked("a", a), self.checked("b", b)
+        if out is None:
+            return np.bitwise_xor(first, second)
+        shape = np.broadcast_shapes(first.shape, second.shape)
+        return np.bitwise_xor(first, second, out=self._receiver(out, shape, np.uint64))
 
     def inverse(self, a: Any) -> NDArray[np.uint64]:
         """XOR is its own inverse."""
@@ -50,6 +56,14 @@ class BSC(Space):
 
     def score(self, queries: Any, items: Any) -> NDArray[np.int32]:
         return np.int32(self.dim) - bits.hamming(queries, items, self.dim)
+
+    def nearest(self, queries: Any, items: Any, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        chosen, distances = bits.nearest(queries, items, self.dim, k)
+        return chosen, np.int32(self.dim) - distances
+
+    def to_words(self, vectors: Any) -> NDArray[np.uint64]:
+        """The vectors themselves, which are packed bits."""
+        return self.checked("vectors", vectors).copy()
 
     def scale(self, scores: Any) -> NDArray[Any]:
         """``2·score ÷ D − 1``, from −1 to 1."""

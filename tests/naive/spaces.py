@@ -1,4 +1,4 @@
-"""The sparse block code on lists of block indices."""
+"""The sparse spaces on lists: block indices, or indices of ones."""
 
 from collections.abc import Sequence
 
@@ -41,3 +41,46 @@ def bundle(rows: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:
 def dense(a: Sequence[int], length: int) -> list[int]:
     """The block code as zeros and ones."""
     return [int(index == i) for index in a for i in range(length)]
+
+
+# --- binary sparse distributed codes: sets of indices ----------------------------------------------------
+
+
+def rotations(dim: int, seed: int) -> list[int]:
+    """The shifts 1 … dim − 1 in the order of the thinning."""
+    return sorted(range(1, dim), key=lambda shift: bits.hash64([shift, seed]))
+
+
+def priorities(rows: Sequence[Sequence[int]], weights: Sequence[int], dim: int) -> list[int]:
+    """Output i of the stream for bit i: the lowest go first among equals."""
+    stream = bits.splitmix64(bits.tie_seed(rows, weights))
+    return [next(stream) for _ in range(dim)]
+
+
+def heaviest(rows: Sequence[Sequence[int]], weights: Sequence[int], dim: int) -> list[int]:
+    """The bundle: all bits that some row of positive weight has, by weight and then by the stream."""
+    votes = [0] * dim
+    for row, weight in zip(rows, weights, strict=True):
+        for index in row:
+            votes[index] += int(weight)
+    first = priorities(rows, weights, dim)
+    order = sorted(range(dim), key=lambda i: (-votes[i], first[i]))
+    return sorted(order[: len(rows[0])])
+
+
+def thin(rows: Sequence[Sequence[int]], dim: int, seed: int) -> list[int]:
+    """The union's ones by which rotations of the union confirm them: the earliest term first, then the next, …"""
+    union = {int(index) for row in rows for index in row}
+    shifts = rotations(dim, seed)
+    first = priorities(rows, [1] * len(rows), dim)
+    unconfirmed = {i: [(i - s) % dim not in union for s in shifts] for i in union}
+    order = sorted(union, key=lambda i: (unconfirmed[i], first[i]))
+    return sorted(order[: len(rows[0])])
+
+
+def overlap(a: Sequence[int], b: Sequence[int]) -> int:
+    return len(set(map(int, a)) & set(map(int, b)))
+
+
+def best(scores: Sequence[int], k: int) -> list[int]:
+    return sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:k]
