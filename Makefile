@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-modes check sims figures clean
+.PHONY: run test test-modes check sims figures bench oracle clean
 
 run: $(VENV)/installed
 	$(BIN)/hdspike run --out report
@@ -32,6 +32,16 @@ figures: $(VENV)/installed
 	for sim in sims/[0-9]*.py; do $(BIN)/python $$sim --out figures || exit 1; done
 	$(BIN)/python docs/write.py
 
+# Every kernel beside its peers (torchhd, faiss, CBHV), and a memory of a million items. Wants an idle machine.
+bench: $(VENV)/bench-installed
+	@mkdir -p figures/bench
+	$(BIN)/python benchmarks/bits.py --json figures/bench/bits.json
+	$(BIN)/python benchmarks/million.py --json figures/bench/million.json
+
+# Ten million random operations beside bitarray.
+oracle: $(VENV)/test-installed
+	$(BIN)/python -m tests.oracle 10000000
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -41,6 +51,10 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/test-installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/bench-installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/installed
 
 $(VENV)/dev-installed: pyproject.toml | $(VENV)/bin/python
