@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdspike import bits, encode
+from hdspike.encode import suffixes
 from hdspike.spaces import BSC, SBC
 from tests.naive import encode as twin
 from tests.naive import spaces as twin_spaces
@@ -72,8 +73,8 @@ def test_kernels_return_their_counts() -> None:
     """The words XORed: positions × order × words; the additions: block b of each position takes 1 + b mod n."""
     words, items = bits.random(6, 130, rng=0).reshape(2, 3, 3), SBC(20, blocks=4).random(3, rng=0)
     tokens, places, mask = np.array([0, 1, 2]), np.array([2, 2]), bits.tail_mask(130)
-    assert encode._contexts_bsc(words, tokens, places, mask, np.empty((2, 3), dtype=np.uint64)) == 2 * 2 * 3
-    assert encode._contexts_sbc(items, tokens, places, 3, 5, np.empty((2, 4), np.int32)) == 2 * (
+    assert suffixes._contexts_bsc(words, tokens, places, mask, np.empty((2, 3), dtype=np.uint64)) == 2 * 2 * 3
+    assert suffixes._contexts_sbc(items, tokens, places, 3, 5, np.empty((2, 4), np.int32)) == 2 * (
         1 + 2 + 3 + 1
     )
 

@@ -17,6 +17,7 @@ from numba.core.dispatcher import Dispatcher
 
 import hdspike
 from hdspike import encode
+from hdspike.encode import suffixes
 from hdspike.spaces import sbc
 from tests import calls
 
@@ -95,7 +96,7 @@ def test_public_functions_reuse_their_kernels() -> None:
     for form in (INDICES, INDICES.astype(np.int64), np.asfortranarray(INDICES), INDICES.astype(np.uint8)):
         space.score(form, form)
     assert len(sbc._score.overloads) <= max(before, 1)
-    before = len(encode._contexts_sbc.overloads)
+    before = len(suffixes._contexts_sbc.overloads)
     for kind in (np.int64, np.int32, np.uint8):
         encode.contexts(space, INDICES, np.array([0, 1, 2], dtype=kind), np.array([2], dtype=kind), order=2)
-    assert len(encode._contexts_sbc.overloads) <= max(before, 1)
+    assert len(suffixes._contexts_sbc.overloads) <= max(before, 1)

@@ -52,3 +52,69 @@ def project(
     return [
         int(sum((x - c) * n[i] for x, c, n in zip(vector, centre, normals, strict=True)) > 0) for i in dims
     ]
+
+
+# --- hashed items -------------------------------------------------------------------------------------------
+
+SALT = 0x8EBC6AF09C88C6E3
+
+
+def salts(count: int) -> list[int]:
+    stream = bits.splitmix64(SALT)
+    return [next(stream) for _ in range(count)]
+
+
+def base(word: int, kind: int, seed: int) -> int:
+    """``mix(key ⊕ mix(mix(seed + φ) ⊕ kind))``"""
+    root = bits.mix(bits.mix((seed + bits.PHI) % bits.MODULUS) ^ kind)
+    return bits.mix(word ^ root)
+
+
+def draws(start: int, count: int) -> list[int]:
+    """``mix(base ⊕ salt_i)``"""
+    return [bits.mix(start ^ salt) for salt in salts(count)]
+
+
+def below(word: int, size: int) -> int:
+    """``⌊word·size ÷ 2^64⌋`` with integers of any length."""
+    return word * size // 2**64
+
+
+def hashed_bits(start: int, dim: int) -> list[int]:
+    return bits.to_bits(draws(start, -(-dim // 64)), dim)
+
+
+def hashed_blocks(start: int, blocks: int, length: int) -> list[int]:
+    return [below(word, length) for word in draws(start, blocks)]
+
+
+def hashed_subset(start: int, ones: int, dim: int) -> list[int]:
+    chosen: set[int] = set()
+    stream = bits.splitmix64(SALT)
+    while len(chosen) < ones:
+        chosen.add(below(bits.mix(start ^ next(stream)), dim))
+    return sorted(chosen)
+
+
+# --- scalars ------------------------------------------------------------------------------------------------
+
+
+def circle(low: Vector, high: Vector, rank: Sequence[int], i: int, num: int) -> list[int]:
+    """Walk 2i half-steps round: coordinates are taken from ``high`` in order of rank, then given back in order."""
+    count = len(low)
+    held = [False] * count
+    for half in range(1, 2 * i + 1):
+        for c in range(count):
+            if half <= num:  # the share half ÷ num of the ranks has been taken
+                held[c] = held[c] or rank[c] * num < half * count
+            elif rank[c] * num < (half - num) * count:
+                held[c] = False
+    return [h if swap else x for x, h, swap in zip(low, high, held, strict=True)]
+
+
+def fractional(value: float, coordinate: int, seed: int) -> int:
+    """The word that coordinate c holds: a hash of its bin, ``⌊x + u_c⌋``, for a reach of 1."""
+    own = base(coordinate, 5, seed)
+    offset = ((own >> 12) + 0.5) * 2.0**-52
+    place = int((value + offset) // 1)
+    return bits.mix(bits.mix((place * bits.PHI) % bits.MODULUS) ^ own)
