@@ -10,9 +10,14 @@ __version__ = "0.1.0"
 
 PUBLIC = {
     "BSC": "hdspike.spaces",
+    "BSDC": "hdspike.spaces",
     "SBC": "hdspike.spaces",
     "Hypervectors": "hdspike.hypervector",
+    "Hopfield": "hdspike.memory",
     "ItemMemory": "hdspike.memory",
+    "Resonator": "hdspike.memory",
+    "SparseDistributedMemory": "hdspike.memory",
+    "Willshaw": "hdspike.memory",
     "KWTA": "hdspike.network",
     "Network": "hdspike.network",
     "Outcome": "hdspike.network",
@@ -23,13 +28,13 @@ PUBLIC = {
     "price": "hdspike.energy",
 }
 ROOMS = (
-    "attention", "bits", "chip", "dense", "encode", "energy", "functional", "network", "spaces", "spikes",
-    "substrate", "theory",
+    "attention", "bits", "chip", "datasets", "dense", "design", "encode", "energy", "faults", "functional", "learn",
+    "memory", "network", "spaces", "spikes", "substrate", "theory",
 )  # fmt: skip
 
 __all__ = [
-    "BSC", "KWTA", "SBC", "ChipConfig", "Hypervectors", "ItemMemory", "Network", "Outcome", "SpikingAttention",
-    "Stimuli", "Synapses", "__version__", "price",
+    "BSC", "BSDC", "KWTA", "SBC", "ChipConfig", "Hopfield", "Hypervectors", "ItemMemory", "Network", "Outcome",
+    "Resonator", "SparseDistributedMemory", "SpikingAttention", "Stimuli", "Synapses", "Willshaw", "__version__", "price",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -37,9 +42,9 @@ if TYPE_CHECKING:
     from hdspike.chip import ChipConfig
     from hdspike.energy import price
     from hdspike.hypervector import Hypervectors
-    from hdspike.memory import ItemMemory
+    from hdspike.memory import Hopfield, ItemMemory, Resonator, SparseDistributedMemory, Willshaw
     from hdspike.network import KWTA, Network, Outcome, Synapses
-    from hdspike.spaces import BSC, SBC
+    from hdspike.spaces import BSC, BSDC, SBC
     from hdspike.spikes import Stimuli
 
 

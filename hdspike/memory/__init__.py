@@ -1,49 +1,13 @@
-"""Item memory: the clean vectors that everything noisy is compared with."""
+"""Memories: what was stored is found again by similarity, one kind of memory per file.
 
-from typing import Any
+``item`` clean vectors, searched · ``willshaw`` pairs of sparse patterns in one-bit synapses · ``sdm`` Kanerva's sparse
+distributed memory · ``hopfield`` the softmax-weighted bundle, iterated · ``resonator`` the factors of a product.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+from hdspike.memory.hopfield import Hopfield
+from hdspike.memory.item import ItemMemory
+from hdspike.memory.resonator import Factors, Resonator
+from hdspike.memory.sdm import SparseDistributedMemory
+from hdspike.memory.willshaw import Willshaw
 
-from hdspike import check
-from hdspike.spaces import Space
-
-__all__ = ["ItemMemory"]
-
-
-class ItemMemory:
-    """M vectors of one space, searched by similarity.
-
-    >>> from hdspike.spaces import BSC
-    >>> space = BSC(1000)
-    >>> memory = ItemMemory(space, space.random(20, rng=0))
-    >>> memory.cleanup(memory.items[[3, 7]]).tolist()
-    [3, 7]
-    """
-
-    def __init__(self, space: Space, items: Any) -> None:
-        self.space = space
-        self.items = check.batch("items", space.checked("items", items), least=1)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __repr__(self) -> str:
-        return f"<ItemMemory: {len(self)} items of {self.space!r}>"
-
-    def score(self, queries: Any) -> NDArray[np.int32]:
-        """Integer similarity to every item: ``(Q, width)`` → ``(Q, M)``."""
-        return self.space.score(queries, self.items)
-
-    def similarity(self, queries: Any) -> NDArray[np.float64]:
-        """Scaled similarity to every item: ``(Q, width)`` → ``(Q, M)``."""
-        return self.space.similarity(queries, self.items)
-
-    def cleanup(self, queries: Any) -> NDArray[np.int64]:
-        """Index of the most similar item, the lowest of equal ones: ``(Q, width)`` → ``(Q,)``."""
-        return np.argmax(self.score(queries), axis=1)
-
-    def top(self, queries: Any, k: int) -> NDArray[np.int64]:
-        """Indices of the k most similar items, best first, equal ones by index: ``(Q, min(k, M))``."""
-        check.integer("k", k, low=1)
-        return np.argsort(-self.score(queries), axis=1, kind="stable")[:, :k]
+__all__ = ["Factors", "Hopfield", "ItemMemory", "Resonator", "SparseDistributedMemory", "Willshaw"]
