@@ -48,7 +48,7 @@ class Row:
 def xor() -> Iterator[Row]:
     """Binding into ``out``: far larger than the caches, and within them."""
     hd = peers.torchhd()
-    for count, place, bar in ((VECTORS, "out of cache", 50.0), (100, "in cache", 8.0)):
+    for count, place, bar in ((VECTORS, "out of cache", 50.0), (1_000, "in cache", 8.0)):
         a, b = bits.random(count, DIM, rng=1), bits.random(count, DIM, rng=2)
         out = np.empty_like(a)
         size = f"{count:,} × {DIM:,}, {place}"

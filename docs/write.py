@@ -1,4 +1,4 @@
-"""Write every number and picture that the documentation shows: run by `make figures`, after the sims.
+"""Write every number and picture that the documentation shows: run by `make figures`, after the sims and `make bench`.
 
 Blocks between `<!-- numbers:NAME -->` and `<!-- end -->` are replaced; nothing else is touched.
 """
@@ -14,6 +14,7 @@ from hdspike import report, sim, substrate
 from hdspike.datasets import registry
 from hdspike.files import write_text
 from hdspike.idea import si
+from hdspike.learn import compare
 from hdspike.run import Result, run
 from hdspike.task import Settings
 
@@ -135,6 +136,49 @@ def languages(n: dict[str, Any]) -> str:
     return f"{table(*rows)}\n\n*{note} The table shows the initial seed.*"
 
 
+def spent(seconds: float) -> str:
+    """A time in the unit that fits it."""
+    unit, scale = next(
+        (u, s) for u, s in (("s", 1), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9)) if seconds * s >= 0.9995
+    )
+    return f"{seconds * scale:.3g} {unit}"
+
+
+def bench(rows: list[dict[str, Any]]) -> str:
+    """Every kernel beside its peers, as measured by `make bench`."""
+    lines = [("kernel", "size", "peer", "ours", "peer's", "ratio", "asked", "GB/s", "time ÷ bound")]
+    for r in rows:
+        asked = (
+            "" if r["bar"] is None else f"≥ {r['bar']:g}" + ("" if r["ratio"] >= r["bar"] else ", **missed**")
+        )
+        lines.append(
+            (r["workload"], r["size"], r["peer"], spent(r["ours_s"]), spent(r["peer_s"]), f"{r['ratio']:.3g}×", asked,
+             f"{r['gbs']:.3g}", f"{r['bound_ratio']:.2f} of {r['bound']}")
+        )  # fmt: skip
+    return (
+        table(*lines)
+        + "\n\n*Medians of paired runs on two cores, `make bench`. A ratio above 1 says that we are faster.*"
+    )
+
+
+def million(n: dict[str, Any]) -> str:
+    """A memory of a million items, step by step."""
+    rows = [
+        (f"{n['items']:,} items of {n['dim']:,} bits", "time", "memory"),
+        ("draw", spent(n["build_s"]), f"{n['build_mb']:,.0f} MB"),
+        ("save", spent(n["save_s"]), f"file of {n['file_mb']:,.0f} MB"),
+        ("open, memory-mapped, in a fresh process", spent(n["open_s"]), f"{n['open_mb']:.2f} MB"),
+        ("10 nearest of one query, pages coming in", spent(n["query_first_s"]), ""),
+        ("10 nearest of one query", spent(n["query_s"]), ""),
+        (
+            "10 nearest of 64 queries",
+            spent(n["queries_64_s"]),
+            f"{n['right_of_64']} of 64 right at 30 % flipped bits",
+        ),
+    ]
+    return table(*rows) + "\n\n*`python benchmarks/million.py`.*"
+
+
 def fill(path: Path, blocks: dict[str, str]) -> None:
     """Replace the named blocks of one file."""
     text = path.read_text(encoding="utf-8")
@@ -166,6 +210,10 @@ def main() -> None:
     fill(ROOT / "docs" / "decisions.md", {"places": places(n), "theta": theta(result)})
     fill(ROOT / "docs" / "energy.md", {"constants": substrate.markdown()})
     fill(ROOT / "docs" / "data.md", {"sets": registry.markdown()})
+    fill(ROOT / "docs" / "learners.md", {"learners": compare.markdown(compare.compare())})
+    benched = ROOT / "figures" / "bench"
+    found = {name: json.loads((benched / f"{name}.json").read_text("utf-8")) for name in ("bits", "million")}
+    fill(ROOT / "docs" / "bits.md", {"bench": bench(found["bits"]), "million": million(found["million"])})
     measured = ROOT / "figures" / "08_languages.json"
     if measured.exists():  # its sim is skipped where the data has not been fetched
         fill(ROOT / "docs" / "data.md", {"languages": languages(json.loads(measured.read_text("utf-8")))})
