@@ -34,7 +34,8 @@ ROOMS = (
 
 __all__ = [
     "BSC", "BSDC", "KWTA", "SBC", "ChipConfig", "Hopfield", "Hypervectors", "ItemMemory", "Network", "Outcome",
-    "Resonator", "SparseDistributedMemory", "SpikingAttention", "Stimuli", "Synapses", "Willshaw", "__version__", "price",
+    "Resonator", "SparseDistributedMemory", "SpikingAttention", "Stimuli", "Synapses", "Willshaw",
+    "__version__", "price",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ def _coins(seed, out):
 def _majority(rows, weights, total, seed, mask, planes, desk, out):
     """Weighted majority of ``rows`` (K, W): counted in planes, compared with total/2; returns the words added.
 
-    ``weights`` (K), or none for one each. ``planes`` (bit length of total, W) and ``desk`` (see :func:`_count`) are scratch.
+    ``weights`` (K), or none for one each. ``planes`` (bit length of total, W) and ``desk`` (see :func:`_count`) are
+    scratch.
     """
     for p in range(len(planes)):
         for w in range(planes.shape[1]):
