@@ -1,5 +1,8 @@
 """The closed forms against golden numbers of independent tools, and against brute force."""
 
+import doctest
+import importlib
+from fractions import Fraction
 from itertools import product
 from math import comb, log
 
@@ -9,6 +12,7 @@ import pytest
 from hdspike import theory
 from hdspike.memory import ItemMemory
 from hdspike.spaces import BSC, SBC
+from hdspike.theory import bundles
 
 # --- bundles ------------------------------------------------------------------------------------------
 
@@ -26,7 +30,8 @@ def test_an_even_majority_with_a_fair_tie_is_that_of_one_more():
 
 
 def test_a_long_majority_goes_on_where_integers_stop():
-    assert theory.mode_agreement(1003) == pytest.approx(0.5 + comb(1002, 501) / 2**1003, rel=1e-12)
+    exact = Fraction(1, 2) + Fraction(comb(10_002, 5001), 2**10_003)
+    assert theory.mode_agreement(10_003) == pytest.approx(float(exact), rel=1e-12)
 
 
 def brute_agreement(k, length):
@@ -47,7 +52,9 @@ def test_mode_agreement_is_what_listing_all_cases_gives(k, length):
 
 
 def test_majority_and_mode_are_one_law():
-    by_balls = theory._convolution_power(np.array([1.0, 1.0, 0.5, 1 / 6]), 2)[3]  # at most 3 of 3 in two bins
+    by_balls = bundles._convolution_power(np.array([1.0, 1.0, 0.5, 1 / 6]), 2)[
+        3
+    ]  # at most 3 of 3 in two bins
     assert by_balls == pytest.approx(8 / 6)
     with_two = 1 / 3 * sum(max(n, 3 - n) * comb(3, n) for n in range(4)) / 8
     assert theory.mode_agreement(3) == pytest.approx(with_two)
@@ -157,18 +164,21 @@ def test_false_match_golden(dim, active, synapses, theta, golden):
 
 
 @pytest.mark.parametrize(
-    ("dim", "chance", "bits"),
+    ("dim", "chance", "bits", "events"),
     [
-        (256, 1.2e-8, 135),
-        (1024, 4.6e-18, 202),
-        (4096, 1.2e-27, 266),
-        (10_000, 7.5e-34, 307),  # anchors.md prints 308; log₂ C(10000, 32) = 307.47
-        (100_000, 7.6e-50, 414),
+        (256, "1.2e-08", 135, 4.0),
+        (1024, "4.6e-18", 202, 1.0),
+        (4096, "1.2e-27", 266, 0.25),
+        (10_000, "7.5e-34", 307, 0.102),  # anchors.md prints 308; log₂ C(10000, 32) = 307.47
+        (100_000, "7.6e-50", 414, 0.010),
     ],
 )
-def test_constant_nonzeros_golden(dim, chance, bits):
-    assert theory.false_match(dim, 32, 32, 16) == pytest.approx(chance, rel=0.05)
+def test_constant_nonzeros_golden(dim, chance, bits, events):
+    assert f"{theory.false_match(dim, 32, 32, 16):.1e}" == chance
     assert round(theory.code_bits(dim, 32)) == bits
+    assert theory.events_per_pair(dim, 32) == pytest.approx(events, abs=5e-4)
+    assert theory.keys_per_event(dim, 32) == pytest.approx(1 / theory.events_per_pair(dim, 32))
+    assert theory.code_bits(10_000, 32) == pytest.approx(307.47, abs=5e-3)
 
 
 def test_densities_and_chance():
@@ -194,8 +204,8 @@ def test_dropped_mass_golden(sigma, golden):
 
 @pytest.mark.parametrize(
     ("keys", "sigma", "golden", "within"),
-    # the goldens are means of few draws of a wide distribution: .18 lies .12 deviations from .168
-    [(4096, 3, 0.29, 0.01), (4096, 4, 0.11, 0.01), (1024, 4, 0.18, 0.02)],
+    # two goldens of few draws of a wide distribution, and one of many: .168 ± .002
+    [(4096, 3, 0.29, 0.01), (4096, 4, 0.11, 0.01), (1024, 4, 0.168, 0.006)],
 )
 def test_dropped_mass_at_finite_n_golden(keys, sigma, golden, within):
     sample = theory.dropped_mass_sample(0.01, sigma, keys, draws=1500, rng=0)
@@ -259,3 +269,17 @@ def test_wilson_against_scipy():
 def test_errors_name_argument_rule_and_value(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "design",
+        *(
+            f"theory.{name}"
+            for name in ("bundles", "counting", "ranking", "retrieval", "softmax", "sparse", "unions")
+        ),
+    ],
+)
+def test_doctests(module):
+    assert doctest.testmod(importlib.import_module(f"hdspike.{module}")).failed == 0
