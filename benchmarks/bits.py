@@ -155,7 +155,7 @@ def nearest() -> Iterator[Row]:
     for count, bar in ((1, 1.0), (64, 2.5), (1024, 2.5)):
         queries = bits.random(count, DIM, rng=6)
         octets = queries.view(np.uint8)
-        bound = "read" if count == 1 else "popcount"
+        bound = "read" if count == 1 else "popcount × 2"
         size = f"{count:,} of {ITEMS:,} × {DIM:,}"
 
         def ours(queries=queries) -> Any:
@@ -274,7 +274,7 @@ def main() -> None:
     """Measure, print a table, and write the rows where asked."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, help="file for the rows")
-    parser.add_argument("--rounds", type=int, default=9, help="timings of each pair")
+    parser.add_argument("--rounds", type=int, default=15, help="timings of each pair")
     parser.add_argument("--only", default="", help="workloads whose name contains this")
     given = parser.parse_args()
     absent = [name for name in ("torchhd", "faiss", "cbhv") if getattr(peers, name)() is None]

@@ -9,7 +9,7 @@ from hdspike.bits.bundling import _majority, majority, scratch
 from hdspike.bits.counters import Counters
 from hdspike.bits.distance import _distance, hamming
 from hdspike.bits.hashing import GOLDEN, _hash64, _mix, hash64
-from hdspike.bits.planes import PLAIN
+from hdspike.bits.planes import DESK
 from hdspike.bits.rotation import rotate
 from hdspike.bits.search import nearest, smallest
 from hdspike.bits.words import (
@@ -31,10 +31,10 @@ from hdspike.bits.words import (
 
 __all__ = [
     "BITS",
+    "DESK",
     "FULL",
     "GOLDEN",
     "ONE",
-    "PLAIN",
     "ZERO",
     "Counters",
     "Words",

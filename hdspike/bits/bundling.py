@@ -6,7 +6,7 @@ import numpy as np
 
 from hdspike import check
 from hdspike.bits.hashing import GOLDEN, _mix, hash64
-from hdspike.bits.planes import PLAIN, WEIGHTED, _above, _count
+from hdspike.bits.planes import DESK, _above, _count
 from hdspike.bits.words import LARGE, ZERO, Words, tail_mask, word_count, words_of
 from hdspike.jit import kernel, spread
 
@@ -54,11 +54,9 @@ def _majority_batch(rows, weights, seeds, mask, planes, desk, out):
     return added
 
 
-def scratch(depth: int, width: int, *, weighted: bool = True) -> tuple[Words, Words]:
+def scratch(depth: int, width: int) -> tuple[Words, Words]:
     """Planes for counters of ``depth`` bits of ``width`` words, and the desk that :func:`_count` works on."""
-    return np.zeros((depth, width), dtype=np.uint64), np.empty(
-        (WEIGHTED if weighted else PLAIN, width), dtype=np.uint64
-    )
+    return np.zeros((depth, width), dtype=np.uint64), np.empty((DESK, width), dtype=np.uint64)
 
 
 def majority(words: Any, dim: int, *, weights: Any = None) -> Words:
@@ -99,7 +97,7 @@ def majority(words: Any, dim: int, *, weights: Any = None) -> Words:
     depth, mask = heaviest.bit_length(), tail_mask(dim)
 
     def work(low: int, high: int) -> None:
-        tools = scratch(depth, width, weighted=weights is not None)
+        tools = scratch(depth, width)
         _majority_batch(rows[low:high], flat[low:high], seeds[low:high], mask, *tools, out[low:high])
 
     if rows.size >= LARGE and len(rows) > 1:

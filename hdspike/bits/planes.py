@@ -11,8 +11,7 @@ from hdspike.bits.words import FULL, ONE, ZERO
 from hdspike.jit import kernel
 
 TREE = 16  # rows added at a time
-GATHERED = 128  # rows copied together where those of a bundle are not neighbours
-PLAIN, WEIGHTED = TREE + 1, TREE + 1 + GATHERED  # rows of scratch that counting needs
+DESK = 2 * TREE + 1  # rows of scratch that counting needs
 
 
 @kernel
@@ -70,63 +69,61 @@ def _add_few(rows, count, planes, carry):
 
 
 @kernel
-def _add_rows(rows, planes, desk):
-    """``planes += Σ_k rows[k]`` modulo 2^P: rows (K, W), planes (P, W). ``desk`` (17, W) is scratch."""
-    count = rows.shape[1]
-    carries, last = desk[:TREE], desk[TREE]
+def _gathered(rows, chosen, first, count, block):
+    """``count`` rows from ``first`` on, of those ``chosen`` or of all: copied to ``block`` (16, W)."""
+    for j in range(count):
+        row = rows[chosen[first + j] if len(chosen) else first + j]
+        for w in range(len(row)):
+            block[j, w] = row[w]
+    return block
+
+
+@kernel
+def _add_rows(rows, chosen, planes, desk):
+    """``planes += Σ rows[chosen]`` modulo 2^P, or all rows where none is chosen: rows (K, W), planes (P, W).
+
+    ``desk`` (33, W) is scratch. Returns the words added.
+    """
+    carries, last, block = desk[:TREE], desk[TREE], desk[TREE + 1 :]
+    total = len(chosen) if len(chosen) else len(rows)
     waiting = 0
     k = 0
-    while k + TREE <= len(rows) and len(planes) >= 4:
-        _add_sixteen(rows[k : k + TREE], planes[:4], carries[waiting])
+    while k + TREE <= total and len(planes) >= 4:
+        sixteen = _gathered(rows, chosen, k, TREE, block) if len(chosen) else rows[k : k + TREE]
+        _add_sixteen(sixteen, planes[:4], carries[waiting])
         waiting += 1
         k += TREE
         if waiting == TREE:
             _add_few(carries, waiting, planes[4:], last)
             waiting = 0
     _add_few(carries, waiting, planes[4:], last)
-    while k < len(rows):
-        few = min(TREE, len(rows) - k)
-        for j in range(few):
-            for w in range(count):
-                carries[j, w] = rows[k + j, w]
-        _add_few(carries, few, planes, last)
+    while k < total:
+        few = min(TREE, total - k)
+        _add_few(_gathered(rows, chosen, k, few, block), few, planes, last)
         k += few
-    return len(rows) * count
+    return total * rows.shape[1]
 
 
 @kernel
 def _count(rows, weights, planes, desk):
     """``planes += Σ_k weights[k]·rows[k]`` modulo 2^P: rows (K, W), planes (P ≥ 1, W), weights (K) ≥ 0 or none.
 
-    Rows are taken once for each bit of their weight, gathered where they are not neighbours. ``desk`` (WEIGHTED, W;
-    PLAIN suffices without weights) is scratch. Returns the words added.
+    Rows are taken once for each bit of their weight. ``desk`` (33, W) is scratch. Returns the words added.
     """
+    chosen = np.empty(len(weights), dtype=np.int64)
     if len(weights) == 0:  # one each
-        return _add_rows(rows, planes, desk)
-    union, common = 0, -1
+        return _add_rows(rows, chosen, planes, desk)
+    union = 0
     for k in range(len(rows)):
         union |= weights[k]
-        common &= weights[k]
-    block = desk[PLAIN:]
     added = 0
     for bit in range(len(planes)):
-        if not (union >> bit) & 1:
-            continue
-        upper = planes[bit:]
-        if (common >> bit) & 1:
-            added += _add_rows(rows, upper, desk)
-            continue
-        filled = 0
-        for k in range(len(rows)):
-            if (weights[k] >> bit) & 1:
-                row = rows[k]
-                for w in range(len(row)):
-                    block[filled, w] = row[w]
-                filled += 1
-                if filled == len(block):
-                    added += _add_rows(block, upper, desk)
-                    filled = 0
-        added += _add_rows(block[:filled], upper, desk)
+        if (union >> bit) & 1:
+            count = 0
+            for k in range(len(rows)):
+                chosen[count] = k
+                count += (weights[k] >> bit) & 1
+            added += _add_rows(rows, chosen[:count], planes[bit:], desk)
     return added
 
 

@@ -9,7 +9,7 @@ from hdspike import bits
 from tests.calls.flow import DIM, MASK, SEED, WORDS, small, words, zeros
 
 UNITS = np.ones((1, 3), dtype=np.int64)
-BUNDLE = (SEED, MASK, words(2, 3), words(17, 3))
+BUNDLE = (SEED, MASK, words(2, 3), words(33, 3))
 
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "bits.words._ones": lambda: (SEED,),
@@ -22,8 +22,9 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "bits.planes._add_sixteen": lambda: (words(16, 3), words(4, 3), words(3)),
     "bits.planes._add_few": lambda: (words(16, 3), 5, words(5, 3), words(3)),
     "bits.planes._add_one": lambda: (words(3), words(2, 3)),
-    "bits.planes._add_rows": lambda: (bits.random(73, DIM, rng=0), words(7, 3), words(17, 3)),
-    "bits.planes._count": lambda: (WORDS, np.arange(6), words(5, 3), words(145, 3)),
+    "bits.planes._gathered": lambda: (WORDS, np.array([2, 1]), 0, 2, words(16, 3)),
+    "bits.planes._add_rows": lambda: (bits.random(73, DIM, rng=0), np.arange(73), words(7, 3), words(33, 3)),
+    "bits.planes._count": lambda: (WORDS, np.arange(6), words(5, 3), words(33, 3)),
     "bits.planes._above": lambda: (WORDS, 5, words(3), words(3), words(3)),
     "bits.planes._flip": lambda: (words(2, 3),),
     "bits.planes._decay": lambda: (words(4, 3), 1, words(3, 3)),
