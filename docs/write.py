@@ -161,6 +161,22 @@ def bench(rows: list[dict[str, Any]]) -> str:
     )
 
 
+def bench_short(rows: list[dict[str, Any]]) -> str:
+    """One line per kernel and size: how many times faster than each peer."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for r in rows:
+        if "majority" not in r["peer"]:  # those compare our own forms with each other
+            found.setdefault((r["workload"], r["size"]), []).append(r)
+    lines = [("kernel", "size", "time", "times as fast as")]
+    for (workload, size), group in found.items():
+        peers = ", ".join(f"{r['peer']} {r['ratio']:.{2 if r['ratio'] < 10 else 0}f}" for r in group)
+        lines.append((workload, size, spent(group[0]["ours_s"]), peers))
+    return (
+        table(*lines)
+        + "\n\n*`make bench`, medians of paired runs; bounds and bars in [docs/bits.md](docs/bits.md).*"
+    )
+
+
 def million(n: dict[str, Any]) -> str:
     """A memory of a million items, step by step."""
     rows = [
@@ -213,6 +229,7 @@ def main() -> None:
     fill(ROOT / "docs" / "learners.md", {"learners": compare.markdown(compare.compare())})
     benched = ROOT / "figures" / "bench"
     found = {name: json.loads((benched / f"{name}.json").read_text("utf-8")) for name in ("bits", "million")}
+    fill(ROOT / "README.md", {"bench": bench_short(found["bits"])})
     fill(ROOT / "docs" / "bits.md", {"bench": bench(found["bits"]), "million": million(found["million"])})
     measured = ROOT / "figures" / "08_languages.json"
     if measured.exists():  # its sim is skipped where the data has not been fetched

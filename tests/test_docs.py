@@ -1,13 +1,15 @@
 """What the documentation shows is what happens: every ``>>>`` of every page is run."""
 
 import doctest
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import JIT
 
-PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 @pytest.mark.skipif(not JIT, reason="NUMBA_DISABLE_JIT=1: pages show full-sized vectors")
@@ -15,3 +17,11 @@ PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
 def test_page(page: Path) -> None:
     results = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
     assert results.failed == 0
+
+
+@pytest.mark.skipif(not JIT, reason="NUMBA_DISABLE_JIT=1: the README shows full-sized vectors")
+def test_the_code_of_the_readme_runs() -> None:
+    """In one go, as a reader would paste it."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    exec("\n".join(blocks), {"__name__": "readme"})

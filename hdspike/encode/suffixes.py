@@ -20,7 +20,7 @@ def _contexts_bsc(rotated, tokens, positions, mask, out):
         depth += 1
     rows = np.empty((n, count), dtype=np.uint64)
     planes = np.empty((depth, count), dtype=np.uint64)
-    desk = np.empty((bits.PLAIN, count), dtype=np.uint64)
+    desk = np.empty((bits.DESK, count), dtype=np.uint64)
     hashes = np.empty(n, dtype=np.uint64)
     weights = np.empty(0, dtype=np.int64)  # one each
     for p in range(len(positions)):

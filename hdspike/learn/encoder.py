@@ -28,7 +28,8 @@ class HypervectorEncoder(TransformerMixin, BaseEstimator):
         * ``"projection"``: bit ``i`` is ``[⟨r_i, z⟩ > 0]``, r_i normal. Hamming distance ``D·θ/π`` with θ the angle
           between two z (Charikar 2002). It forgets how long z is.
         * ``"fourier"``: bit ``i`` is ``[cos(⟨r_i, z⟩ + φ_i) > 0]``, ``r_i ~ N(0, 2γ)``, φ_i uniform. The expected
-          similarity is ``8/π² Σ_{m odd} e^{−m²γ‖z−z'‖²}/m²``, close to a Gaussian kernel (Raginsky & Lazebnik 2009).
+          similarity is ``8/π² Σ_{m odd} e^{−m²γ‖z−z'‖²}/m²``, close to a Gaussian kernel (Li & Li
+          2022; with a random threshold, Raginsky & Lazebnik 2009).
         * ``"record"``: ``[Σ_f ID_f ⊗ L_{q(x_f)}]``, q the level of x_f between the least and the greatest seen
           (Kleyko et al. 2018).
 

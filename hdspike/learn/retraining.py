@@ -19,7 +19,7 @@ class RetrainingClassifier(HypervectorClassifier):
     With ``k`` the best prototype of x's own class, ``r`` the best of the others and δ the similarity, wherever
     ``δ_k(x) − δ_r(x) ≤ margin``: ``c_k += α·s(x)``, ``c_r −= α·s(x)`` (AdaptHD, Imani et al. 2019). With ``binary``
     the error is that of the quantised vectors while the correction goes to the counters (QuantHD, Imani et al.
-    2019); with a margin, vectors that are right by too little correct too (RefineHD, Vergés et al. 2023). With
+    2020); with a margin, vectors that are right by too little correct too (RefineHD, Vergés et al. 2023). With
     ``average`` the model is the mean of the counters over all batches (the averaged perceptron, Freund & Schapire
     1999): over all batches of the second half of the epochs.
 

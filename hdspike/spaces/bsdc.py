@@ -194,8 +194,8 @@ def _overlap(queries, items, mark, out):
 class BSDC(SparseSpace):
     """Sparse binary vectors of ``dim`` bits with ``ones`` ones (√dim by default), stored as sorted indices.
 
-    A density of ``1 ÷ √dim`` is what Rachkovskij (2001) takes and what Schlegel et al. (2021) found best. Vectors that
-    are compared must come from the same ``seed``, which orders the rotations of the thinning.
+    A density of ``1 ÷ √dim`` is what Schlegel et al. (2021) use, after Rachkovskij (2001). Vectors that are
+    compared must come from the same ``seed``, which orders the rotations of the thinning.
     """
 
     name = "bsdc"

@@ -25,7 +25,7 @@ def mode_agreement(k: int, *, length: int = 2) -> float:
     several tie; its count is therefore max n_v, and by symmetry each of the K members is one of those counted
     with the same chance. ``K ≥ 1``; ``length = 2`` is the majority of bits.
 
-    Source: majority, Kanerva 1996 and Kleyko et al. 2017; the form for L > 2 is derived as above, with
+    Source: majority, Kanerva 1996 and Kleyko et al. 2018; the form for L > 2 is derived as above, with
     P(max ≤ c) from L independent Poisson counts given that they sum to K.
 
     >>> round(mode_agreement(3), 4), round(1 - mode_agreement(201), 5)
@@ -100,7 +100,7 @@ def with_errors(distance: float, rate: float, *, length: int = 2) -> float:
               \qquad (L = 2:\ \delta + (1 - 2\delta)\,b)
 
     where δ is the distance before, and a changed place takes one of its L − 1 other values at random.
-    ``δ, b ∈ [0, 1]``. Source: for bits, Kleyko, Rahimi et al. 2017.
+    ``δ, b ∈ [0, 1]``. Source: for bits, Kleyko, Rahimi et al. 2018.
 
     >>> round(with_errors(0.25, 0.1), 4)
     0.3

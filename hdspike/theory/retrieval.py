@@ -31,7 +31,7 @@ def separation(dim: int, k: int, *, error: float = 0.0) -> float:
     In standard deviations of the distance between random vectors of N = ``dim`` bits, where δ' is the distance
     to a member of a bundle of K at a bit-error rate b = ``error``. It depends on N/K almost alone: the **lesion
     law**, by which half a vector recalls like a whole one with twice the members. Source: Kanerva 1996; Kleyko
-    et al. 2017.
+    et al. 2018.
 
     >>> round(separation(10_000, 201), 3), round(separation(5_000, 101), 3)
     (5.635, 5.628)
@@ -47,7 +47,7 @@ def retrieval_normal(dim: int, items: int, k: int, *, error: float = 0.0) -> flo
 
     where N = ``dim`` bits, M = ``items``, u is the number of equal bits above N/2, δ' is
     :func:`mode_distance` with the bit-error rate ``error``. It takes the variance of *random* pairs for the
-    member too; :func:`retrieval` does not. Source: Kleyko, Rahimi et al. 2017.
+    member too; :func:`retrieval` does not. Source: Kleyko, Rahimi et al. 2018.
 
     >>> round(retrieval_normal(10_000, 1000, 201), 4), round(retrieval_normal(5_000, 1000, 101), 4)
     (0.9874, 0.9872)

@@ -1,4 +1,8 @@
-"""Softmax against its winners: the mass that is lost when only the best keys are kept."""
+"""Softmax against its winners: the mass that is lost when only the best keys are kept.
+
+arXiv:2512.07647 is Tzachristas et al. (2025), "A mathematical theory of top-k sparse attention via total variation
+distance".
+"""
 
 from math import exp, expm1, log, pi, sqrt
 
