@@ -45,21 +45,28 @@ def _codes(symbols, size, patch, stride, out):
 
 @kernel
 def _closest(codes, corner, high, wide, wanted, best):
-    """``best[b] = min_p |codes[p] ⊕ wanted[:, b]|`` over the window at ``corner``, for 64 patches at once."""
+    """``best[b] = min_p |codes[p] ⊕ wanted[:, b]|`` over the window at ``corner``, for 64 patches at once.
+
+    Where a code is one word, three places are taken at a time: one load and store of ``best`` for the three.
+    """
+    first = wanted[0]
+    thrice = wide - wide % 3 if len(wanted) == 1 else 0
     for b in range(BITS):
         best[b] = FULL
     for y in range(corner[0], corner[0] + high):
-        for x in range(corner[1], corner[1] + wide):
+        for x in range(corner[1], corner[1] + thrice, 3):
+            one, two, three = codes[y, x, 0], codes[y, x + 1, 0], codes[y, x + 2, 0]
+            for b in range(BITS):
+                want = first[b]
+                nearer = min(bits._ones(one ^ want), bits._ones(two ^ want))
+                best[b] = min(min(best[b], bits._ones(three ^ want)), nearer)
+        for x in range(corner[1] + thrice, corner[1] + wide):
             code = codes[y, x]
-            if len(code) == 1:  # one word: the common case, four instructions for eight patches
-                for b in range(BITS):
-                    best[b] = min(best[b], bits._ones(code[0] ^ wanted[0, b]))
-            else:
-                for b in range(BITS):
-                    apart = ZERO
-                    for q in range(len(code)):
-                        apart += bits._ones(code[q] ^ wanted[q, b])
-                    best[b] = min(best[b], apart)
+            for b in range(BITS):
+                apart = ZERO
+                for q in range(len(code)):
+                    apart += bits._ones(code[q] ^ wanted[q, b])
+                best[b] = min(best[b], apart)
     return high * wide
 
 

@@ -20,7 +20,8 @@ def grid(space: Space, rows: int, columns: int, *, rng: check.Rng = None) -> NDA
     In bsc two places Δy rows and Δx columns apart have a similarity of ``(1 − Δy/(H−1))·(1 − Δx/(W−1))``.
     → ``(rows, columns, width)``.
 
-    Source: Kleyko et al. (2017), "Modality classification of medical images with distributed representations".
+    Compare Kleyko, Khan, Osipov & Yong (2017), "Modality classification of medical images with distributed
+    representations based on cellular automata reservoir computing".
 
     >>> from hdspike.spaces import BSC
     >>> space = BSC(10_000)
