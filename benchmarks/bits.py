@@ -2,11 +2,11 @@
 
     python benchmarks/bits.py [--json FILE] [--rounds N] [--only TEXT]
 
-Peers: NumPy always; torchhd, faiss and CBHV where the extra ``bench`` is installed (`make bench` installs it).
-Rows: ``{workload, size, peer, ours_s, peer_s, ratio, bar, bound, bound_ratio, gbs}``. ratio = peer ÷ ours, above 1 we
-are faster; bar = what the project asks of it; bound_ratio = our time ÷ the time that the bound allows, measured in
-the same run on one thread; gbs = the bytes that the bound counts, per second of ours. Where a peer works on another
-dimension its time is taken per bit.
+Peers: NumPy always; torchhd, faiss and CBHV where the extra ``bench`` is installed (`make bench` installs it), each with
+as many threads as we take. Rows: ``{workload, size, peer, ours_s, peer_s, ratio, bar, bound, bound_ratio, gbs,
+threads}``. ratio = peer ÷ ours, above 1 we are faster; bar = what the project asks of it; bound_ratio = our time ÷ the
+time that the bound allows, measured in the same run on one thread (``× T``: on all T); gbs = the bytes that the bound
+counts, per second of ours. Where a peer works on another dimension its time is taken per bit.
 """
 
 import argparse
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import peers
-from measure import DIM, Work, bounds, paired
+from measure import DIM, Work, bounds, every, paired
 
 from hdspike import bits
 from hdspike.files import write_text
@@ -155,7 +156,7 @@ def nearest() -> Iterator[Row]:
     for count, bar in ((1, 1.0), (64, 2.5), (1024, 2.5)):
         queries = bits.random(count, DIM, rng=6)
         octets = queries.view(np.uint8)
-        bound = "read" if count == 1 else "popcount × 2"
+        bound = "read" if count == 1 else every("popcount")
         size = f"{count:,} of {ITEMS:,} × {DIM:,}"
 
         def ours(queries=queries) -> Any:
@@ -255,7 +256,7 @@ def measure(row: Row, rounds: int, rates: dict[str, float]) -> dict[str, Any]:
         "workload": row.workload, "size": row.size, "peer": row.peer, "ours_s": ours_s,
         "peer_s": None if peer_s is None else peer_s * row.scale, "ratio": None if ratio is None else ratio * row.scale,
         "bar": row.bar, "bound": row.bound, "bound_ratio": ours_s * rates[row.bound] / row.octets,
-        "gbs": row.octets / ours_s / 1e9,
+        "gbs": row.octets / ours_s / 1e9, "threads": numba.get_num_threads(),
     }  # fmt: skip
 
 

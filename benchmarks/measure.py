@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 
 from hdspike import bits
@@ -43,6 +44,11 @@ def paired(ours: Work, peer: Work | None, rounds: int) -> tuple[float, float | N
     )
 
 
+def every(bound: str) -> str:
+    """The name of a bound of one thread times the number of threads."""
+    return f"{bound} × {numba.get_num_threads()}"
+
+
 @kernel
 def _ones_of(words, times):
     """The ones of words that stay in the first-level cache, counted ``times`` over."""
@@ -57,8 +63,8 @@ def bounds(rounds: int) -> dict[str, float]:
     """Bytes per second that this machine streams and counts, each measured on one thread, best of the rounds.
 
     ``read`` and ``copy`` go through 128 MiB; ``read cached`` and ``copy cached`` through 1 MiB. A copy counts what is
-    read and what is written. ``popcount`` counts the ones of 16 KiB over and over; ``popcount × 2`` is twice that, for
-    work on two threads.
+    read and what is written. ``popcount`` counts the ones of 16 KiB over and over; ``popcount × T`` is T times that,
+    for work on all T threads.
     """
     large, small = np.ones(1 << 24, dtype=np.uint64), np.ones(1 << 17, dtype=np.uint64)
     to_large, to_small = np.empty_like(large), np.empty_like(small)
@@ -74,5 +80,5 @@ def bounds(rounds: int) -> dict[str, float]:
     for name, (call, size) in work.items():
         times = repeats(call)
         rates[name] = size / min(seconds(call, times) for _ in range(rounds))
-    rates["popcount × 2"] = 2 * rates["popcount"]
+    rates[every("popcount")] = numba.get_num_threads() * rates["popcount"]
     return rates

@@ -1,6 +1,11 @@
-"""The peers, each in its best layout, or ``None`` where it is not installed (`pip install -e ".[bench]"`)."""
+"""The peers, each in its best layout, or ``None`` where it is not installed (`pip install -e ".[bench]"`).
+
+Each is given as many threads as we take.
+"""
 
 from typing import Any
+
+import numba
 
 
 def torchhd() -> Any:
@@ -10,7 +15,7 @@ def torchhd() -> Any:
         import torchhd
     except ImportError:
         return None
-    torch.set_num_threads(2)
+    torch.set_num_threads(numba.get_num_threads())
     return torchhd
 
 
@@ -20,7 +25,7 @@ def faiss() -> Any:
         import faiss
     except ImportError:
         return None
-    faiss.omp_set_num_threads(2)
+    faiss.omp_set_num_threads(numba.get_num_threads())
     return faiss
 
 

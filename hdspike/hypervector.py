@@ -1,6 +1,7 @@
 """Hypervectors: the checked batch of dense binary vectors that people hold."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class Hypervectors:
 
     ``a ^ b`` (or ``a * b``) binds, ``a >> 3`` moves every bit up by 3 places (``<<`` back), ``==`` compares
     vector by vector, slicing takes from the batch, ``numpy.asarray`` gives the words ``(..., ⌈dim/64⌉)``.
-    Shapes broadcast as in NumPy. The bits beyond ``dim`` in the last word are always zero.
+    Shapes broadcast as in NumPy; ``==`` of batches is an array, as there. The bits beyond ``dim`` in the last
+    word are always zero.
 
     >>> a = Hypervectors.random(2, 100, rng=0)
     >>> bool(np.all((a ^ a).count() == 0)), bool(np.all(a >> 3 << 3 == a))
@@ -35,8 +37,6 @@ class Hypervectors:
     def __init__(self, words: Any, dim: int) -> None:
         self.dim = check.integer("dim", dim, low=1)
         self.words = bits.words_of("words", words, dim)
-        if self.words.size and np.any(self.words[..., -1] & ~bits.tail_mask(dim)):
-            raise ValueError(f"words must have zero bits beyond dim {dim}")
 
     @classmethod
     def random(cls, num: int, dim: int, *, rng: check.Rng = None) -> "Hypervectors":
@@ -112,19 +112,46 @@ class Hypervectors:
         return self._trusted(bits.majority(self.words, self.dim, weights=weights), self.dim)
 
     def hamming(self, other: "Hypervectors") -> NDArray[np.int32]:
-        """Differing bits of every pair: ``(*self.shape, *other.shape)``, each batch of one axis, or a single vector."""
+        """Differing bits of every pair: shape ``(*self.shape, *other.shape)``."""
         self._same_dim(other)
-        pairs = bits.hamming(np.atleast_2d(self.words), np.atleast_2d(other.words), self.dim)
-        return pairs.reshape(*self.shape, *other.shape)
+        pairs = bits.hamming(self._rows(), other._rows(), self.dim)
+        return pairs.reshape((*self.shape, *other.shape))
 
     def nearest(self, memory: "Hypervectors", k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Indices and distances of the k nearest of ``memory``, see :func:`hdspike.bits.nearest`."""
+        """Indices and distances ``(*self.shape, min(k, M))`` of the k nearest of ``memory``, a batch of one axis.
+
+        See :func:`hdspike.bits.nearest`.
+        """
         self._same_dim(memory)
-        return bits.nearest(self.words, memory.words, self.dim, k)
+        if memory.words.ndim != 2:
+            raise ValueError(f"memory must be a batch of one axis, got shape {memory.shape}")
+        indices, distances = bits.nearest(self._rows(), memory.words, self.dim, k)
+        return indices.reshape((*self.shape, -1)), distances.reshape((*self.shape, -1))
+
+    def _rows(self) -> NDArray[np.uint64]:
+        return self.words.reshape(-1, self.words.shape[-1])
+
+    @classmethod
+    def stack(cls, parts: Iterable["Hypervectors"]) -> "Hypervectors":
+        """Vectors or batches of one shape along a new first axis."""
+        given = list(parts)
+        if not given or any(not isinstance(part, Hypervectors) for part in given):
+            raise ValueError(f"parts must be at least one Hypervectors, got {len(given)} parts")
+        for part in given:
+            given[0]._same_dim(part)
+            if part.shape != given[0].shape:
+                raise ValueError(f"parts must have one shape, got {given[0].shape} and {part.shape}")
+        return cls._trusted(np.stack([part.words for part in given]), given[0].dim)
 
     def _same_dim(self, other: "Hypervectors") -> None:
         if self.dim != other.dim:
             raise ValueError(f"dim must be the same on both sides, got {self.dim} and {other.dim}")
+
+    def _broadcast(self, other: "Hypervectors") -> None:
+        try:
+            np.broadcast_shapes(self.shape, other.shape)
+        except ValueError as error:
+            raise ValueError(f"shapes must broadcast, got {self.shape} and {other.shape}") from error
 
     def __xor__(self, other: object) -> "Hypervectors":
         if not isinstance(other, Hypervectors):
@@ -144,6 +171,7 @@ class Hypervectors:
         if not isinstance(other, Hypervectors):
             return NotImplemented
         self._same_dim(other)
+        self._broadcast(other)
         return np.all(self.words == other.words, axis=-1)
 
     def __getitem__(self, key: Any) -> "Hypervectors":

@@ -2,12 +2,15 @@
 
     python -m tests.oracle [OPERATIONS] [SEED]
 
-One operation is one vector out of one function: bound, rotated, counted, compared, bundled, packed or searched.
+One operation is one vector that went through one function: bound, rotated, counted, compared, bundled, packed or
+searched for. Every other round spreads even small work over all threads.
 ``make oracle`` runs ten million.
 """
 
+import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,14 @@ from bitarray.util import count_xor
 
 from hdspike import bits
 
-DIMS = (1, 2, 7, 63, 64, 65, 100, 127, 128, 129, 255, 1000, 1024, 2048)
+SPREAD = (
+    ("words", "HUGE"),
+    ("rotation", "HUGE"),
+    ("bundling", "LARGE"),
+    ("distance", "LARGE"),
+    ("search", "LARGE"),
+)
+DIMS = (1, 2, 7, 63, 64, 65, 100, 127, 128, 129, 255, 1000, 1024, 2048, 10_000, 10_240)
 
 
 def arrays(words: np.ndarray, dim: int) -> list[bitarray]:
@@ -59,24 +69,61 @@ def hamming(x: np.ndarray, a: list[bitarray], dim: int, rng: Any) -> tuple[Any, 
     return bits.hamming(x, some, dim), np.array([[count_xor(v, w) for w in a[:2]] for v in a])
 
 
+def threshold(votes: list[bitarray], weights: Any, dim: int) -> tuple[bitarray, bitarray]:
+    """Where the ones weigh more than half, and where exactly half: counters of bits, added by ripple, one by one."""
+    planes = [bitarray(dim, endian="little") for _ in range(int(sum(weights)).bit_length() + 1)]
+    for plane in planes:
+        plane.setall(0)
+    for vote, weight in zip(votes, weights, strict=True):
+        for bit in range(int(weight).bit_length()):
+            carry = vote.copy() if int(weight) >> bit & 1 else None
+            for p in range(bit, len(planes)):
+                if carry is None:
+                    break
+                planes[p], carry = planes[p] ^ carry, planes[p] & carry
+    above, equal = bitarray(dim, endian="little"), bitarray(dim, endian="little")
+    above.setall(0)
+    equal.setall(1)
+    half = int(sum(weights)) // 2
+    for p in reversed(range(len(planes))):
+        if half >> p & 1:
+            equal &= planes[p]
+        else:
+            above |= equal & planes[p]
+            equal &= ~planes[p]
+    if int(sum(weights)) % 2:
+        equal.setall(0)
+    return above, equal
+
+
 def majority(x: np.ndarray, a: list[bitarray], dim: int, rng: Any) -> tuple[Any, Any]:
-    """Majority of three: ``ab ∨ ac ∨ bc``."""
-    u, v = rng.permutation(len(x)), rng.permutation(len(x))
-    expected = [p & a[i] | p & a[j] | a[i] & a[j] for p, i, j in zip(a, u, v, strict=True)]
-    return bits.majority(np.stack([x, x[u], x[v]], axis=1), dim), words_of(expected, dim)
+    """Any number of vectors, weighted or not, through every step of the adder tree; tied bits are left out."""
+    count = int(rng.choice([1, 2, 3, 5, 15, 16, 17, 33, 100, 257, 300]))
+    weights = rng.integers(0, 9, count) if rng.random() < 0.5 else np.ones(count, dtype=np.int64)
+    weights[0] += 1
+    chosen = rng.integers(len(x), size=count)
+    got = bits.majority(x[chosen], dim, weights=weights)
+    above, tied = threshold([a[i] for i in chosen], weights, dim)
+    mask = ~words_of([tied], dim)[0]
+    return np.repeat((got & mask)[None], count, 0), np.repeat(words_of([above], dim) & mask, count, 0)
 
 
 def counters(x: np.ndarray, a: list[bitarray], dim: int, rng: Any) -> tuple[Any, Any]:
-    """Three rows left of five, some added twice and taken out again."""
-    out, expected = [], []
-    for i in range(0, len(x) - 4, 5):
-        votes = bits.Counters(dim)
-        votes.add(x[i : i + 5])
-        votes.remove(x[i + 3 : i + 5])
-        out.append(votes.majority())
-        p, q, r = a[i : i + 3]
-        expected.append(p & q | p & r | q & r)
-    return np.array(out), words_of(expected, dim)
+    """Vectors added at once and one by one, some taken out again: what is left decides."""
+    count = int(rng.integers(3, 60))
+    chosen = rng.integers(len(x), size=count)
+    left = count - int(rng.integers(count))
+    votes = bits.Counters(dim)
+    votes.add(x[chosen[: count // 2]])
+    for i in chosen[count // 2 :]:
+        votes.add(x[i])
+    if left < count:
+        votes.remove(x[chosen[left:]])
+    above, tied = threshold([a[i] for i in chosen[:left]], np.ones(left, dtype=np.int64), dim)
+    mask = ~words_of([tied], dim)[0]
+    return np.repeat((votes.majority() & mask)[None], count, 0), np.repeat(
+        words_of([above], dim) & mask, count, 0
+    )
 
 
 def pack(x: np.ndarray, a: list[bitarray], dim: int, rng: Any) -> tuple[Any, Any]:
@@ -84,18 +131,31 @@ def pack(x: np.ndarray, a: list[bitarray], dim: int, rng: Any) -> tuple[Any, Any
 
 
 def nearest(x: np.ndarray, a: list[bitarray], dim: int, rng: Any) -> tuple[Any, Any]:
-    k = int(rng.integers(1, 12))
-    some = x[:20]
+    """A kept list of the best, or, for many, a counting sort of all."""
+    k = int(rng.choice([1, 3, 11, len(x)]))
     expected = []
-    for v in a[:40]:
-        ranked = sorted((count_xor(v, w), i) for i, w in enumerate(a[:20]))
+    for v in a[:10]:
+        ranked = sorted((count_xor(v, w), i) for i, w in enumerate(a))
         expected.append([i for _, i in ranked[:k]])
-    return bits.nearest(x[:40], some, dim, k)[0], np.array(expected)
+    with patched("search", "INSERTED", int(rng.choice([0, 512]))):
+        return bits.nearest(x[:10], x, dim, k)[0], np.array(expected)
 
 
 OPERATIONS: tuple[Callable[..., tuple[Any, Any]], ...] = (
     bind, rotate, popcount, hamming, majority, counters, pack, nearest,
 )  # fmt: skip
+
+
+@contextmanager
+def patched(room: str, name: str, value: int) -> Iterator[None]:
+    """A constant of ``hdspike.bits``, changed for a while."""
+    module = importlib.import_module(f"hdspike.bits.{room}")
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
 
 
 def run(operations: int, seed: int = 0, *, batch: int = 500, progress: bool = False) -> dict[str, int]:
@@ -108,13 +168,17 @@ def run(operations: int, seed: int = 0, *, batch: int = 500, progress: bool = Fa
         dense = bits.random(batch, dim, rng=rng)
         x = dense & bits.random(batch, dim, rng=rng) if rng.random() < 0.2 else dense
         a = arrays(x, dim)
+        threads = rounds % 2  # in every other round even small work is spread over threads
         for operation in OPERATIONS:
-            got, expected = operation(x, a, dim, rng)
+            with ExitStack() as stack:
+                for room, name in SPREAD if threads else ():
+                    stack.enter_context(patched(room, name, 1))
+                got, expected = operation(x, a, dim, rng)
             if not np.array_equal(got, expected):
                 raise AssertionError(
                     f"{operation.__name__} differs at dim {dim}, seed {seed}, round {rounds}"
                 )
-            done[operation.__name__] += got.size if operation is hamming else len(got)
+            done[operation.__name__] += len(got)
         rounds += 1
         if progress and rounds % 50 == 0:
             print(f"\r{sum(done.values()):,}", end="", file=sys.stderr, flush=True)

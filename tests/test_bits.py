@@ -8,11 +8,12 @@ from bitarray import bitarray
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdspike import bits
+from hdspike import bits, files
 from hdspike.bits.bundling import _majority_batch, scratch
 from hdspike.bits.distance import _hamming
 from hdspike.bits.search import _smallest
 from hdspike.bits.words import _popcount
+from hdspike.hypervector import Hypervectors
 from tests import oracle
 from tests.conftest import JIT
 from tests.naive import bits as twin
@@ -188,6 +189,46 @@ def test_into_out() -> None:
     np.testing.assert_array_equal(out, words ^ words[0])
     assert bits.xor(words, out, 130, out=out) is out  # in place
     np.testing.assert_array_equal(out, np.broadcast_to(words[0], words.shape))
+
+
+def test_an_overlapping_out_is_right_on_any_number_of_threads(monkeypatch) -> None:
+    """As NumPy does it: what overlaps is read before it is written."""
+    monkeypatch.setattr("hdspike.bits.words.HUGE", 1)
+    monkeypatch.setattr("numba.get_num_threads", lambda: 3)
+    words = bits.random(2000, 128, rng=0)
+    wanted = words[:-1] ^ words[1:]
+    for at in (slice(None, -1), slice(1, None)):
+        big = words.copy()
+        bits.xor(big[:-1], big[1:], 128, out=big[at])
+        np.testing.assert_array_equal(big[at], wanted)
+
+
+def test_bits_beyond_dim_are_refused() -> None:
+    """Nothing counts them, nothing is written out of bounds because of them."""
+    dirty = np.full((4, 1), FULL, dtype=np.uint64)
+    clean = np.zeros((1, 1), dtype=np.uint64)
+    calls = [
+        lambda: bits.popcount(dirty, 5),
+        lambda: bits.hamming(clean, dirty, 5),
+        lambda: bits.nearest(clean, dirty, 5, 3),
+        lambda: bits.majority(dirty, 5),
+        lambda: bits.xor(dirty, dirty, 5),
+        lambda: bits.Counters(5).add(dirty),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="must have zero bits beyond dim 5"):
+            call()
+    with pytest.raises(ValueError, match="words must have dim 100, got dim 90"):
+        bits.popcount(Hypervectors.random(2, 90, rng=0), 100)
+
+
+def test_a_mapped_memory_with_dirty_tails_is_searched_within_bounds(tmp_path) -> None:
+    """Its tails are trusted, so the distances may be wrong, but no index may be."""
+    files.save_array(tmp_path / "x", np.full((700, 1), FULL, dtype=np.uint64), kind="hypervectors", dim=1)
+    memory = Hypervectors.load(tmp_path / "x")
+    indices, distances = bits.nearest(np.zeros((1, 1), dtype=np.uint64), memory.words, 1, 600)
+    assert indices[0].tolist() == list(range(600))
+    assert set(distances[0].tolist()) == {64}
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -106,6 +106,27 @@ def test_tail_bits_are_zero_after_every_operation(dim: int) -> None:
     np.testing.assert_array_equal((h ^ full).count(), dim - h.count())
 
 
+def test_batches_of_any_shape_are_compared_and_stacked() -> None:
+    a = Hypervectors(bits.random(6, 100, rng=0).reshape(2, 3, -1), 100)
+    b = Hypervectors.random(4, 100, rng=1)
+    pairs = a.hamming(b)
+    assert pairs.shape == (2, 3, 4)
+    assert a[1, 2].hamming(b[3]) == pairs[1, 2, 3]
+    indices, distances = a.nearest(b, 2)
+    assert indices.shape == distances.shape == (2, 3, 2)
+    np.testing.assert_array_equal(indices, np.argsort(pairs, axis=-1, kind="stable")[..., :2])
+    assert b[0].nearest(b, 1)[0].tolist() == [0]
+    assert np.all(Hypervectors.stack([b[0], b[1]]) == b[:2])
+    assert Hypervectors.stack([a, a]).shape == (2, 2, 3)
+    for parts, message in (([], "at least one"), ([b, b[0]], "one shape"), ([b, b.words], "Hypervectors")):
+        with pytest.raises(ValueError, match=message):
+            Hypervectors.stack(parts)
+    with pytest.raises(ValueError, match="memory must be a batch of one axis"):
+        b.nearest(a, 1)
+    with pytest.raises(ValueError, match="shapes must broadcast"):
+        _ = a == b
+
+
 def test_save_and_load(tmp_path) -> None:
     for dim in (1, 64, 100):
         batch = Hypervectors(bits.random(6, dim, rng=dim).reshape(2, 3, -1), dim)

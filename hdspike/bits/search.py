@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hdspike import check
 from hdspike.bits.distance import TILE, _tile, batches, hamming
-from hdspike.bits.words import LARGE, word_count
+from hdspike.bits.words import BITS, LARGE, word_count
 from hdspike.jit import kernel, spread
 
 FAR = np.iinfo(np.int32).max
@@ -127,6 +127,6 @@ def _sorted(
     step = max(1, CHUNK // max(1, len(b)))
     for low in range(0, len(a), step):
         distances = hamming(a[low : low + step], b, dim)
-        indices[low : low + step] = smallest(distances, count, dim)
+        indices[low : low + step] = smallest(distances, count, BITS * word_count(dim))
         values[low : low + step] = np.take_along_axis(distances, indices[low : low + step], axis=1)
     return indices, values

@@ -37,13 +37,32 @@ def tail_mask(dim: int) -> np.uint64:
 
 
 def words_of(name: str, value: Any, dim: int) -> Words:
-    """``value`` as contiguous words of ``dim`` bits, or an error that names ``name``."""
+    """``value`` as contiguous words of ``dim`` bits with clean tails, or an error that names ``name``."""
     given = np.asarray(value)
     if given.dtype != np.uint64:
         raise TypeError(f"{name} must be uint64 words, got dtype {given.dtype}")
+    if getattr(value, "dim", dim) != dim:  # hypervectors know their own
+        raise ValueError(f"{name} must have dim {dim}, got dim {value.dim}")
     if given.ndim == 0 or given.shape[-1] != word_count(dim):
         raise ValueError(f"{name} must have {word_count(dim)} words for dim {dim}, got shape {given.shape}")
+    if not mapped(given):
+        check_tails(name, given, dim)
     return np.ascontiguousarray(given)
+
+
+def check_tails(name: str, words: Words, dim: int) -> None:
+    """An error that names ``name`` where a bit beyond ``dim`` is set."""
+    if dim % BITS and words.size and np.any(words[..., -1] & ~tail_mask(dim)):
+        raise ValueError(f"{name} must have zero bits beyond dim {dim}")
+
+
+def mapped(array: Any) -> bool:
+    """Whether an array is a view of a memory-mapped file, whose words are trusted: a look would read them all."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
 
 
 def output(out: Any, shape: tuple[int, ...], *inputs: Any) -> Words:
@@ -138,7 +157,9 @@ def xor(a: Any, b: Any, dim: int, *, out: Any = None) -> Words:
         except ValueError as error:
             raise ValueError(f"a and b must broadcast, got shapes {left.shape} and {right.shape}") from error
     target = output(out, shape)
-    if target.size >= HUGE and left.shape == right.shape == shape:
+    # Threads only where no thread can read what another has written: out is apart from, or the same as, each input.
+    apart = all(target is x or not np.may_share_memory(target, x) for x in (left, right))
+    if target.size >= HUGE and left.shape == right.shape == shape and apart:
         x, y, z = left.reshape(-1), right.reshape(-1), target.reshape(-1)
         spread(lambda low, high: np.bitwise_xor(x[low:high], y[low:high], out=z[low:high]), z.size)
         return target
