@@ -11,10 +11,11 @@ run: $(VENV)/installed
 test: $(VENV)/test-installed
 	$(BIN)/python -m pytest
 
-# The same suite as plain Python and with every index checked, at small sizes.
+# The same suite as plain Python and with every index checked, at small sizes; the bits as on a CPU without AVX.
 test-modes: $(VENV)/test-installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest
+	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=$(VENV)/numba-generic $(BIN)/python -m pytest tests/test_bits.py
 
 check: $(VENV)/dev-installed
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from math import log, log2
 from typing import Any
 
 from hdspike import check, theory
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, number
 from hdspike.vocabulary import check_counters, plain
 
 __all__ = ["FORMAT", "VERSION", "design", "table"]
@@ -40,8 +40,8 @@ def design(
 ) -> dict[str, Any]:
     """The smallest code of each kind that finds a member of a bundle again with at most ``error``, and its cost.
 
-    M = ``items``, K = ``bundle`` ≤ 10,000 (< M for a set), ε = ``error`` in (0, 1). ``bit_errors`` is the share of
-    places (bits or blocks) of the bundle that are changed before it is read. ``members`` is ``"set"`` (bundled
+    M = ``items`` ≤ 2⁵³, K = ``bundle`` ≤ 10,000 (< M for a set), ε = ``error`` in (0, 1). ``bit_errors`` is the share
+    of places (bits or blocks) of the bundle that are changed before it is read. ``members`` is ``"set"`` (bundled
     members do not compete) or ``"sequence"`` (each is bound to a role, all other items compete). ``block_length``
     fixes L of the sparse codes.
 
@@ -59,7 +59,7 @@ def design(
     >>> {name: code["dim"] for name, code in made["codes"].items()}
     {'bsc': 2584, 'sbc': 8992, 'sbc_events': 149504, 'or': 1152}
     """
-    check.integer("items", items, low=2)
+    check.integer("items", items, low=2, high=EXACT)
     check.one_of("members", members, ("set", "sequence"))
     check.integer("bundle", bundle, low=1, high=min(items - 1, MOST) if members == "set" else MOST)
     if block_length is not None:

@@ -81,6 +81,10 @@ class Faults:
             self._space = space
             self._limit = int(getattr(space, "length", space.dim))
             dim, width = None, (self._limit - 1).bit_length()
+            if np.iinfo(self.dtype).max < self._limit - 1:
+                raise ValueError(
+                    f"array must hold indices below {self._limit} of {space!r}, got {self.dtype}"
+                )
             if not given.ndim or given.shape[-1] != space.width:
                 raise ValueError(f"array must have width {space.width} of {space!r}, got shape {given.shape}")
         if dim is not None:
@@ -147,7 +151,9 @@ class Faults:
 
     def _tidied(self, read: NDArray[Any]) -> NDArray[Any]:
         """Indices as their space wants them: inside the range; sorted and distinct where they name ones."""
-        inside = read % self.dtype.type(self._limit)
+        inside = read  # of a range that is a power of two, maybe the whole dtype, all cells are in it
+        if self._limit & (self._limit - 1):
+            inside = read % self.dtype.type(self._limit)
         if isinstance(self._space, BSDC):
             inside.sort(axis=-1)
             rows = inside.reshape(-1, inside.shape[-1])

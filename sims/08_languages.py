@@ -28,7 +28,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest
 
 from hdspike import bits, datasets, theory
 from hdspike.datasets.languages import folded, grams
@@ -265,7 +265,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
         },
         "dims": {
             label(m): [
-                {"dim": d, **spread([runs[d, s][m]["right"] for s in seeds])} for d in dims
+                {"dim": d, **theory.runs([runs[d, s][m]["right"] for s in seeds])} for d in dims
             ]
             for m in shown
         },
@@ -291,44 +291,18 @@ def worn(
             for run in runs
         ]
         laws = [
-            expected(bits.hamming(run["queries"], run["model"], dim), corpus.test_y, rate, dim)
+            theory.accuracy_after_flips(
+                bits.hamming(run["queries"], run["model"], dim), corpus.test_y, rate, dim
+            )
             for run in runs
         ]
-        out.append({"rate": rate, **spread(rights), "theory": float(np.mean(laws))})
+        out.append({"rate": rate, **theory.runs(rights), "theory": float(np.mean(laws))})
     return out
-
-
-def expected(distances: NDArray[np.int32], y: NDArray[np.int64], rate: float, dim: int) -> float:
-    """The share named rightly after flips at rate b, from the distances h before them (normal approximation).
-
-    A flip takes a distance h to one of mean ``h + b (D − 2h)`` and variance ``D b (1 − b)``, by itself for each
-    profile. So ``P = E_z Π_r Φ((1 − 2b)(h_r − h_true) ÷ σ + z)`` over the rivals r, with z the noise of the true one.
-    """
-    h = distances.astype(np.float64)
-    true = h[np.arange(len(y)), y]
-    rival = np.ones_like(h, dtype=bool)
-    rival[np.arange(len(y)), y] = False
-    margins = (h[rival].reshape(len(y), -1) - true[:, None]) * (1 - 2 * rate)
-    sigma = np.sqrt(dim * rate * (1 - rate))
-    if sigma == 0:
-        return float((margins > 0).all(axis=1).mean())
-    nodes, weights = np.polynomial.hermite_e.hermegauss(41)
-    each = norm.cdf(margins[:, :, None] / sigma + nodes).prod(axis=1)
-    return float((each @ weights).mean() / weights.sum())
 
 
 def label(mix: Mix) -> str:
     """``n = 3`` or ``n = 1+2+3``."""
     return f"n = {'+'.join(map(str, mix))}"
-
-
-def spread(rights: list[NDArray[np.bool_]]) -> dict[str, Any]:
-    """The mean over seeds, the worst and the best seed, and the Wilson interval of the mean over the paragraphs."""
-    shares = [float(right.mean()) for right in rights]
-    low, high = theory.wilson(sum(shares) / len(shares) * len(rights[0]), len(rights[0]))
-    return {
-        "accuracy": sum(shares) / len(shares), "worst": min(shares), "best": max(shares), "low": low, "high": high,
-    }  # fmt: skip
 
 
 CURVES = {

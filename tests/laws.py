@@ -162,6 +162,49 @@ def bind_writes_into_out(space: Space, seed: int) -> None:
 
 
 @exact
+def bind_writes_into_an_out_that_overlaps(space: Space, seed: int) -> None:
+    x = space.random(6, rng=seed)
+
+    def fits(first: slice | int, second: slice | int, into: slice) -> None:
+        work = x.copy()
+        out = work[into]
+        assert space.bind(work[first], work[second], out=out) is out
+        same(out, space.bind(x[first], x[second]))
+
+    for row in (0, 3, 5):
+        fits(row, slice(None), slice(None))
+        fits(slice(None), row, slice(None))
+    fits(slice(None, -1), slice(1, None), slice(1, None))
+    fits(slice(None, -1), slice(1, None), slice(None, -1))
+    fits(slice(1, None), slice(None, -1), slice(1, None))
+    fits(slice(0, 2), slice(2, 4), slice(1, 3))
+    fits(slice(0, 1), slice(None), slice(None))
+
+
+@exact
+def queries_may_have_any_shape(space: Space, seed: int) -> None:
+    items, x = space.random(5, rng=seed), space.random(12, rng=seed + 1)
+    for shape in ((), (1,), (0,), (12,), (2, 3, 2), (2, 0, 3)):
+        asked = x[: int(np.prod(shape))].reshape(*shape, space.width)
+        rows = asked.reshape(-1, space.width)
+        same(space.score(asked, items), space.score(rows, items).reshape(*shape, 5))
+        same(space.similarity(asked, items), space.similarity(rows, items).reshape(*shape, 5))
+        for k in (1, 3, 9):
+            for memory in (items, space.index(items)) if isinstance(space, SparseSpace) else (items,):
+                for one, all_ in zip(
+                    space.nearest(asked, memory, k), space.nearest(rows, memory, k), strict=True
+                ):
+                    same(one, all_.reshape(*shape, min(k, 5)))
+
+
+@exact
+def dtype_is_that_of_every_result(space: Space, seed: int) -> None:
+    x = space.random(4, rng=seed)
+    for result in (x, space.bind(x, x), space.bundle(x), space.permute(x), space.checked("x", x)):
+        assert result.dtype == space.dtype
+
+
+@exact
 def words_hold_the_vector(space: Space, seed: int) -> None:
     """Packed, every space has its score by popcount: the ones in common, or for a dense code the equal bits."""
     x = space.random(4, rng=seed)

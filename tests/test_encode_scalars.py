@@ -194,3 +194,47 @@ def test_naive_uniform_is_inside_the_unit_interval() -> None:
     assert 0 < ends[0]
     assert ends[1] < 1
     assert naive_bits.MODULUS == 2**64
+
+
+def test_quantise_over_all_that_a_float_holds() -> None:
+    huge = 1.7e308
+    values = [-huge, -huge * 0.6, -1.0, 0.0, huge * 0.6, huge, 1.797e308, -1.797e308]
+    assert encode.quantise(values, 3, low=-huge, high=huge).tolist() == [0, 0, 1, 1, 2, 2, 2, 0]
+    assert encode.quantise([0.0, 0.4 * huge], 6, low=0.0, high=huge).tolist() == [0, 2]
+    assert encode.quantise([0.0, 5e-324], 2, low=0.0, high=5e-324).tolist() == [0, 1]
+
+
+NARROW = [
+    (SBC(7 * 256, blocks=7), np.uint8),
+    (SBC(7 * 8, blocks=7), np.uint8),
+    (SBC(7 * 512, blocks=7), np.uint16),
+]
+
+
+@pytest.mark.parametrize(("wide", "dtype"), NARROW, ids=lambda value: repr(value))
+def test_narrow_spaces_get_the_same_vectors(wide: SBC, dtype: type) -> None:
+    narrow = SBC(wide.dim, blocks=7, dtype=dtype)
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    tokens = [0, 1, 2, 3, 4, 2, 1, 0, 3]
+
+    def made(space: SBC) -> list[np.ndarray]:
+        items = space.random(5, rng=3)
+        return [
+            *(encode.level(space, 5, rng=0), encode.circular(space, 5, rng=0), encode.thermometer(space, 5)),
+            *(
+                encode.HashedItems(space)["a"],
+                encode.HashedItems(space)[[1, 2]],
+                encode.fractional(space, [0.5, 3]),
+            ),
+            *(encode.SimHash(space, 4)(x), encode.WinnerHash(space, 4)(x), encode.position(space, 7, rng=0)),
+            *(encode.profile(space, items, tokens, n=3), encode.ngrams(space, items, tokens, n=3)),
+            *(
+                encode.contexts(space, items, tokens, [3, 5, 8], order=3),
+                encode.bundle_sequence(space, items),
+            ),
+            *(encode.bind_sequence(space, items), encode.hash_table(space, items, items[::-1])),
+        ]
+
+    for one, two in zip(made(wide), made(narrow), strict=True):
+        assert (one.dtype, two.dtype) == (np.int32, dtype)
+        np.testing.assert_array_equal(one, two)

@@ -247,3 +247,11 @@ def test_bsdc_pairs_are_found_by_search() -> None:
     table = encode.hash_table(space, keys, values)
     for i in range(3):
         assert best(space, table, space.bind(keys[i], values)) == [i]
+
+
+@pytest.mark.parametrize("space", ALL, ids=repr)
+def test_positions_are_powers_of_the_permutation(space) -> None:
+    num = space.blocks if isinstance(space, SBC) else min(space.dim, 20)
+    places = encode.position(space, num, rng=4)
+    first = space.random(1, rng=4)[0]
+    same(places, [space.permute(first, i) for i in range(num)])

@@ -135,6 +135,7 @@ def test_bsc_space_is_its_dim() -> None:
 W = bits.random(3, 70, rng=0)
 S = SBC(20, blocks=4)
 V = S.random(3, rng=0)
+NARROW = np.zeros((3, 4), dtype=np.uint8)
 CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Faults(W, -0.1, dim=70), ValueError, r"rate must be in \[0, 1\], got -0.1"),
     (lambda: Faults(W, NAN, dim=70), ValueError, r"rate must be in \[0, 1\], got nan"),
@@ -142,6 +143,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Faults(W, True, dim=70), TypeError, "rate must be a number"),
     (lambda: Faults(W, 0.1, dim=64), ValueError, "array must have 1 words"),
     (lambda: Faults(W, 0.1, space=S), ValueError, "array must have width 4"),
+    (lambda: Faults(NARROW, 0.1, space=SBC(1028, blocks=4)), ValueError, "array must hold indices below 257"),
     (lambda: Faults(W, 0.1, dim=70, width=3), ValueError, "dim, space and width must not"),
     (lambda: Faults(W, 0.1, dim=70, kind="burnt"), ValueError, "kind must be one of stuck, stuck0"),
     (lambda: Faults(W, 0.1, dim=70, rng=-1), ValueError, "rng must be"),
@@ -171,6 +173,24 @@ def test_sparse_distributed_codes_stay_sorted_and_distinct(kind: str, seed: int)
     read = space.checked("read", broken(vectors))
     np.testing.assert_array_equal(read, broken(vectors))
     np.testing.assert_array_equal(Faults(vectors, 0.0, space=space)(vectors), vectors)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("length", [2, 5, 255, 256])
+def test_narrow_indices_fail_as_wide_ones_do(kind: str, length: int) -> None:
+    narrow, wide = SBC(7 * length, blocks=7, dtype=np.uint8), SBC(7 * length, blocks=7)
+    vectors = narrow.random(9, rng=0)
+    read = Faults(vectors, 0.3, kind=kind, space=narrow, rng=1)(vectors)
+    assert read.dtype == np.uint8
+    narrow.checked("read", read)
+    expected = Faults(vectors.astype(np.int32), 0.3, kind=kind, space=wide, rng=1)(vectors.astype(np.int32))
+    np.testing.assert_array_equal(read, expected)
+
+
+def test_the_whole_of_two_bytes_may_fail() -> None:
+    space = SBC(4 * 2**16, blocks=4, dtype=np.uint16)
+    vectors = space.random(9, rng=0)
+    assert np.any(flip(vectors, 0.3, space=space, rng=1) != vectors)
 
 
 def test_an_index_read_twice_moves_to_the_next_free_one() -> None:

@@ -1,6 +1,7 @@
 """Item memory against sorting by hand."""
 
 import doctest
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdspike import bits, files
+from hdspike import Hypervectors, bits, files
 from hdspike.memory import Hopfield, ItemMemory, Resonator, SparseDistributedMemory, Willshaw, item
 from hdspike.spaces import BSC, BSDC, SBC
 from hdspike.theory import chance_best, chance_score
@@ -149,9 +150,15 @@ def test_an_index_does_not_outlive_its_items(monkeypatch) -> None:
     assert store.cleanup(more).tolist() == list(range(10, 30))
 
 
+SAVED = [
+    *(BSC(70), SBC(20, blocks=4), BSDC(50, ones=4, seed=3)),
+    *(SBC(1024, blocks=4, dtype=np.uint8), SBC(2048, blocks=4, dtype=np.uint16)),
+]
+
+
 @pytest.mark.parametrize("mmap", [True, False])
 @pytest.mark.parametrize("labels", [None, ["é", "b", "c"]])
-@pytest.mark.parametrize("space", [BSC(70), SBC(20, blocks=4), BSDC(50, ones=4, seed=3)], ids=repr)
+@pytest.mark.parametrize("space", SAVED, ids=repr)
 def test_what_was_saved_is_opened(tmp_path: Path, space, labels, mmap: bool) -> None:
     items = space.random(3, rng=0)
     path = tmp_path / "memory"
@@ -204,6 +211,12 @@ BAD_FILES: list[tuple[dict[str, Any], str]] = [
     ({"items": np.zeros((0, 2), dtype=np.uint64)}, "must hold items"),
     ({"items": np.zeros(2, dtype=np.uint64)}, "must hold items"),
     ({"labels_sha256": "0"}, "must have its labels beside it"),
+    ({"space": "sbc", "settings": {"dim": 10**30, "blocks": 10**30 // 2}}, "x must hold items"),
+    ({"space": "sbc", "settings": {"dim": 10**30}}, "x must describe a space"),
+    ({"space": "bsc", "settings": {"dim": 10**30}}, "x must hold items"),
+    ({"space": "bsdc", "settings": {"dim": 2**31 - 1, "ones": 2**29}}, "x must hold items"),
+    ({"space": "sbc", "settings": {"dim": 20, "blocks": 4, "dtype": "float9"}}, "x must describe a space"),
+    ({"space": "sbc", "settings": {"dim": 20, "blocks": 4, "dtype": 3}}, "x must describe a space"),
 ]
 
 
@@ -216,7 +229,7 @@ def test_a_corrupt_file_is_a_clear_error(tmp_path: Path, changed: dict[str, Any]
 def test_values_are_checked_where_they_are_read(tmp_path: Path) -> None:
     path = saved(tmp_path / "tail", items=np.full((3, 2), 2**63, dtype=np.uint64))
     assert len(ItemMemory.load(path)) == 3
-    with pytest.raises(ValueError, match="no bits beyond dim 70"):
+    with pytest.raises(ValueError, match="zero bits beyond dim 70"):
         ItemMemory.load(path, mmap=False)
     high = {"items": np.full((3, 4), 9, dtype=np.int32), "space": "sbc", "settings": {"dim": 20, "blocks": 4}}
     with pytest.raises(ValueError, match=r"must be in \[0, 5\)"):
@@ -231,8 +244,78 @@ def test_labels_of_another_file_are_refused(tmp_path: Path) -> None:
         ItemMemory.load(tmp_path / "x")
 
 
+@pytest.mark.parametrize(
+    "text", ["5", "null", "[" * 100_000, '{"a": 1}', "[1, 2]", '["a"]', '["a", "a"]', "x"]
+)
+def test_labels_that_are_no_list_of_names_are_refused(tmp_path: Path, text: str) -> None:
+    store = ItemMemory(BSC(70), bits.random(2, 70, rng=0), labels=["a", "b"])
+    store.save(tmp_path / "x")
+    print_ = hashlib.sha256(text.encode()).hexdigest()
+    meta = {"kind": item.FORMAT, "space": "bsc", "settings": {"dim": 70}, "labels_sha256": print_}
+    files.save_array(tmp_path / "x", store.items, **meta)
+    (tmp_path / "x.labels.json").write_text(text)
+    with pytest.raises(ValueError, match=r"x\.labels\.json must hold a list of 2 distinct strings"):
+        ItemMemory.load(tmp_path / "x")
+
+
+@pytest.mark.parametrize("space", [BSC(70), SBC(1000, blocks=50), BSDC(500)], ids=repr)
+def test_items_are_those_given_whatever_is_written_later(monkeypatch, space) -> None:
+    monkeypatch.setattr(item, "INDEXED", 1)
+    given = space.random(20, rng=0)
+    x = given.copy()
+    store = ItemMemory(space, x)
+    for _ in range(2):
+        assert store.cleanup(given).tolist() == list(range(20))
+        x[0] = x[5]
+        np.testing.assert_array_equal(store.items, given)
+    with pytest.raises(ValueError, match="read-only"):
+        store.items[0] = given[5]
+    frozen = np.frombuffer(given.tobytes(), dtype=given.dtype).reshape(given.shape)
+    assert np.shares_memory(ItemMemory(space, frozen).items, frozen)  # nothing can write there
+
+
+def test_mapped_words_are_looked_at_where_they_are_searched(tmp_path: Path) -> None:
+    space = BSC(70)
+    files.save_array(tmp_path / "x", space.random(4, rng=0) | np.uint64([[0, 0]] * 3 + [[0, 2**63]]))
+    words, _ = files.load_array(tmp_path / "x")
+    store = ItemMemory(space, words)
+    assert np.shares_memory(store.items, words)
+    for call in (store.cleanup, store.score, lambda q: store.within(q, distance=1)):
+        with pytest.raises(ValueError, match="items must have zero bits beyond dim 70"):
+            call(space.random(1, rng=0))
+    assert ItemMemory(space, words[:3]).cleanup(words[:3]).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("space", [BSC(70), SBC(35, blocks=7), BSDC(50, ones=4)], ids=repr)
+@pytest.mark.parametrize("indexed", [1, 10**9])
+def test_queries_of_any_shape_are_as_row_by_row(monkeypatch, space, indexed: int) -> None:
+    monkeypatch.setattr(item, "INDEXED", indexed)
+    items, x = space.random(5, rng=0), space.random(24, rng=1)
+    for store in (ItemMemory(space, items), ItemMemory(space, items, labels=list("abcde"))):
+        for shape in ((), (1,), (0,), (24,), (2, 3, 4), (2, 0, 3), (3, 1)):
+            asked = x[: int(np.prod(shape))].reshape(*shape, space.width)
+            rows = asked.reshape(-1, space.width)
+            for call in (
+                *(store.score, store.similarity, store.std_apart, store.cleanup),
+                *(lambda q, s=store: s.top(q, 3), lambda q, s=store: s.nearest(q, 3)[1]),
+                lambda q, s=store: s.cleanup(q, sigma=1.0),
+            ):
+                whole = call(rows)
+                np.testing.assert_array_equal(call(asked), whole.reshape(shape + whole.shape[1:]))
+            near = store.within(asked, sigma=0.0)
+            flat = [store.within(row, sigma=0.0) for row in rows]
+            names = [store.closest(row, sigma=1.0) for row in rows]
+            found = store.closest(asked, sigma=1.0)
+            for _ in range(len(shape) - 1):
+                near, found = [v for part in near for v in part], [v for part in found for v in part]
+            near, found = (near, found) if shape else ([near], [found])
+            assert found == names
+            assert [v.tolist() for v in near] == [v.tolist() for v in flat]
+
+
 B, S = BSC(70), SBC(20, blocks=4)
 W, V = B.random(3, rng=0), S.random(3, rng=0)
+TOP = np.uint64(2**63)
 STORE = ItemMemory(B, W)
 NAMED = ItemMemory(B, W, labels=["a", "b", "c"])
 CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
@@ -242,8 +325,25 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: ItemMemory(B, W, labels=[1, 2, 3]), TypeError, "labels must be strings"),
     (lambda: STORE.index("a"), ValueError, "label must be that of an item, but"),
     (lambda: NAMED["d"], ValueError, "label must be that of an item, got 'd'"),
-    (lambda: STORE.closest(W), ValueError, r"query must be one vector \(width,\), got shape"),
-    (lambda: STORE.cleanup(W[0]), ValueError, "queries must be a batch"),
+    (lambda: STORE.closest(W[:, :1]), ValueError, "query must have 2 words"),
+    (lambda: STORE.cleanup(1.0), TypeError, "queries must be uint64 words"),
+    (lambda: STORE.cleanup([[1], [2, 3]]), ValueError, "queries must be an array of rows of equal length"),
+    (
+        lambda: STORE.cleanup(Hypervectors.random(2, 71)),
+        ValueError,
+        "queries must have dim 70 of the space, got",
+    ),
+    (lambda: STORE.cleanup(W | TOP), ValueError, "queries must have zero bits beyond dim 70"),
+    (lambda: STORE.add(W | TOP), ValueError, "vectors must have zero bits beyond dim 70"),
+    (lambda: ItemMemory(B, W | TOP), ValueError, "items must have zero bits beyond dim 70"),
+    (lambda: B.score(W, W | TOP), ValueError, "items must have zero bits beyond dim 70"),
+    (lambda: B.nearest(W, W | TOP, 1), ValueError, "items must have zero bits beyond dim 70"),
+    (lambda: B.bind(W, W | TOP), ValueError, "b must have zero bits beyond dim 70"),
+    (lambda: B.bind(W, W[:2]), ValueError, r"b must broadcast with a of shape \(3, 2\)"),
+    (lambda: B.permute(W | TOP), ValueError, "a must have zero bits beyond dim 70"),
+    (lambda: B.bundle(W | TOP), ValueError, "vectors must have zero bits beyond dim 70"),
+    (lambda: ItemMemory(B, W, labels=5), TypeError, "labels must be strings, got 5"),
+    (lambda: NAMED.add(W, labels=5), TypeError, "labels must be strings, got 5"),
     (lambda: STORE.cleanup(W, sigma=NAN), ValueError, "sigma must be in"),
     (lambda: STORE.cleanup(W, sigma="5"), TypeError, "sigma must be a number"),
     (lambda: STORE.nearest(W, 0), ValueError, "k must be at least 1"),

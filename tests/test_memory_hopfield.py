@@ -85,6 +85,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Hopfield(B, W, beta=float("nan")), ValueError, "beta must be in"),
     (lambda: Hopfield(B, W, beta=float("inf")), ValueError, "beta must be in"),
     (lambda: Hopfield(B, W, degree=1), ValueError, "degree must be at least 2"),
+    (lambda: Hopfield(B, W, degree=10**400), ValueError, "degree must be at most 2147483648"),
     (lambda: Hopfield(B, W, beta=1.0, winners=4), ValueError, "winners must be at most 3"),
     (lambda: Hopfield(B, W[:0], beta=1.0), ValueError, "items must be a batch"),
     (lambda: H.step(W[0]), ValueError, "states must be a batch"),

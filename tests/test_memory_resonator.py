@@ -96,6 +96,25 @@ def test_cycles_are_noticed() -> None:
     assert np.all(turns[ended == 2] < 400)
 
 
+def test_more_restarts_are_never_worse() -> None:
+    """The nearest of all runs counts, whatever the later ones find."""
+    books, _, x = products(65, [6, 6, 6], 8, 0)
+    network = Resonator(65, books)
+    before = network.factor(x, most=3, tolerance=0, rng=1)
+    differ = False
+    for restarts in range(1, 8):
+        found = network.factor(x, most=3, tolerance=0, restarts=restarts, rng=1)
+        assert np.all(found.distance <= before.distance)
+        made = np.bitwise_xor.reduce([b[c] for b, c in zip(books, found.items.T, strict=True)], axis=0)
+        np.testing.assert_array_equal(found.distance, bits.popcount(made ^ x, 65))
+        kept = found.distance == before.distance
+        np.testing.assert_array_equal(found.items[kept], before.items[kept])
+        np.testing.assert_array_equal(found.converged[kept], before.converged[kept])
+        differ |= bool(np.any(kept & (found.runs > before.runs)))
+        before = found
+    assert differ  # some later run was worse than an earlier one
+
+
 def test_no_products() -> None:
     found = Resonator(70, [bits.random(3, 70, rng=0)] * 2).factor(np.empty((0, 2), dtype=np.uint64))
     assert found.items.shape == (0, 2)
@@ -113,6 +132,9 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: R.factor(W[0]), ValueError, "products must be a batch"),
     (lambda: R.factor(W[:, :1]), ValueError, "products must have 2 words"),
     (lambda: R.factor(W, most=0), ValueError, "most must be at least 1"),
+    (lambda: R.factor(W, most=10**15), ValueError, "most must be at most 1048576"),
+    (lambda: R.factor(W | np.uint64(2**63)), ValueError, "products must have zero bits beyond dim 70"),
+    (lambda: Resonator(70, [W, W | np.uint64(2**63)]), ValueError, r"codebooks\[1\] must have zero bits"),
     (lambda: R.factor(W, restarts=-1), ValueError, "restarts must be at least 0"),
     (lambda: R.factor(W, tolerance=-1), ValueError, "tolerance must be at least 0"),
     (lambda: R.factor(W, rng=-1), ValueError, "rng must be"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdspike import bits, theory
+from hdspike import bits, files, theory
 from hdspike.memory import SparseDistributedMemory
 from hdspike.memory.sdm import _coins
 from tests.conftest import JIT
@@ -161,3 +161,35 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
 def test_bad_input_is_a_clear_error(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^{message}"):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+def test_files(tmp_path, dtype) -> None:
+    memory = SparseDistributedMemory(70, 9, radius=35, data_dim=11, dtype=dtype, rng=0)
+    memory.write(W, bits.random(3, 11, rng=1), weights=[1, -2, 50])
+    memory.save(tmp_path / "x")
+    again = SparseDistributedMemory.load(tmp_path / "x")
+    assert repr(again) == repr(memory)
+    assert np.any(memory.counters)
+    np.testing.assert_array_equal(again.locations, memory.locations)
+    np.testing.assert_array_equal(again.counters, memory.counters)
+    np.testing.assert_array_equal(again.read(W), memory.read(W))
+    again.write(W, bits.random(3, 11, rng=2))
+    rows, good = files.load_array(tmp_path / "x", mmap=False)
+    high = rows.copy()
+    high[0, 15] = 128
+    bad = [
+        (rows, {"kind": "other"}, "must hold hdspike.sparse-distributed-memory"),
+        (rows, {"dim": "70"}, "must say its dim"),
+        (rows, {"dim": 0}, "must describe a memory"),
+        (rows, {"radius": 71}, "must describe a memory"),
+        (rows, {"itemsize": 3}, "must describe a memory"),
+        (rows, {"data_dim": 12}, "must hold bytes"),
+        (rows[:0], {}, "must hold bytes"),
+        (rows.astype(np.int16), {}, "must hold bytes"),
+        (high, {}, "must have zero bits beyond dim 70"),
+    ]
+    for array, changed, message in bad:
+        files.save_array(tmp_path / "bad", array, **good | changed)
+        with pytest.raises(ValueError, match=f"bad {message}"):
+            SparseDistributedMemory.load(tmp_path / "bad")

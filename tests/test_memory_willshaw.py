@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdspike import bits
+from hdspike import bits, files
 from hdspike.memory import Willshaw, willshaw
 from tests.naive import bits as slow_bits
 from tests.naive import memory as slow
@@ -93,11 +93,14 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: M.store([[3, 4, 3]]), ValueError, "patterns must name each line once"),
     (lambda: M.store([3, 4]), ValueError, r"patterns must have 2 dimension"),
     (lambda: M.store([[0.5]]), TypeError, "patterns must have dtype int32"),
-    (lambda: M.store(TAIL), ValueError, "patterns must have no bits beyond 70"),
+    (lambda: M.store(TAIL), ValueError, "patterns must have zero bits beyond dim 70"),
     (lambda: H.store([[1]]), ValueError, "values must be given where outputs are not inputs"),
     (lambda: H.store([[1]], [[1], [2]]), ValueError, "values must be one per pattern"),
     (lambda: M.recall([[1]], threshold=1, winners=1), ValueError, "threshold and winners must not"),
     (lambda: M.recall([[1]], threshold=0), ValueError, "threshold must be at least 1"),
+    (lambda: M.recall([[1]], threshold=2**70), ValueError, "threshold must be at most 2147483648"),
+    (lambda: M.store([[1], [2, 3]]), ValueError, "patterns must be an array of rows of equal length"),
+    (lambda: H.store([[1]], [[1], [2, 3]]), ValueError, "values must be"),
     (lambda: H.recall([[1]], winners=6), ValueError, "winners must be at most 5"),
     (lambda: M.lines([[1]]), TypeError, "words must be uint64"),
 ]
@@ -108,3 +111,31 @@ def test_bad_input_is_a_clear_error(call: Callable[[], Any], error: type[Excepti
     with pytest.raises(error, match=f"^{message}"):
         call()
     assert not M.matrix.any()
+
+
+def test_files(tmp_path) -> None:
+    memory = Willshaw(70, 65)
+    memory.store([[1, 5], [2, 69]], [[3, 64], [4, 5]])
+    memory.save(tmp_path / "x")
+    again = Willshaw.load(tmp_path / "x")
+    assert repr(again) == repr(memory)
+    np.testing.assert_array_equal(again.matrix, memory.matrix)
+    again.store([[7]], [[0]])
+    assert memory.stored == 2
+    good = {"kind": willshaw.FORMAT, "inputs": 70, "outputs": 65, "stored": 2}
+    bad = [
+        (memory.matrix, {"kind": "other"}, "must hold hdspike.willshaw"),
+        (memory.matrix, {"inputs": -1}, "must say its inputs"),
+        (memory.matrix, {"stored": 1.5}, "must say its stored"),
+        (memory.matrix, {"inputs": 71}, "must hold words"),
+        (memory.matrix, {"outputs": 0}, "must hold words"),
+        (memory.matrix.astype(np.int64), {}, "must hold words"),
+        (memory.matrix | np.uint64(2**63), {}, "must have zero bits beyond dim 65"),
+    ]
+    for array, changed, message in bad:
+        files.save_array(tmp_path / "bad", array, **good | changed)
+        with pytest.raises(ValueError, match=f"bad {message}"):
+            Willshaw.load(tmp_path / "bad")
+    (tmp_path / "bad").write_bytes((tmp_path / "x").read_bytes()[:-1])
+    with pytest.raises(ValueError, match="bad must hold"):
+        Willshaw.load(tmp_path / "bad")

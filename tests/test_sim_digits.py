@@ -9,7 +9,6 @@ from matplotlib import pyplot as plt
 
 from hdspike import bits, datasets, sim
 from hdspike.encode import ReceptiveFields
-from hdspike.faults import flip
 
 MODULE = sim.load("digits")
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="a whole sim, far too slow un-jitted")
@@ -66,7 +65,9 @@ def test_bit_errors_follow_the_law(quick, name):
 def test_the_other_models_without_errors_are_as_before(quick):
     """Eight bits a weight cost next to nothing, so the forward pass is that of the model."""
     table, errors = models(quick), quick["sets"][0]["errors"]
-    for name in ("logistic regression", "MLP, 128 hidden"):
+    names = [name for name in errors if name.startswith(("logistic", "MLP"))]
+    assert len(names) == 2
+    for name in names:
         assert abs(errors[name][0]["accuracy"] - table[name]["accuracy"]) < 0.01
 
 
@@ -76,25 +77,41 @@ def test_the_choice_is_the_best_of_what_was_tried(quick):
     assert len(entry["choices"]) == len(MODULE.QUICK.strides) * len(MODULE.QUICK.margins)
 
 
+def test_the_dense_models_are_tuned_too(quick):
+    """On the part held out, and the regression has converged."""
+    chosen, tried = quick["sets"][0]["chosen"]["dense"], quick["sets"][0]["dense_choices"]
+    for kind, key, settings in (
+        ("logistic regression", "C", MODULE.QUICK.strengths),
+        ("MLP", "width", MODULE.QUICK.widths),
+    ):
+        of_kind = [entry for entry in tried if key in entry]
+        assert [entry[key] for entry in of_kind] == list(settings)
+        assert chosen[kind]["accuracy"] == max(entry["accuracy"] for entry in of_kind)
+    assert all(entry["steps"] < 1000 for entry in tried if "steps" in entry)
+    assert all(1 <= entry["epochs"] <= MODULE.QUICK.epochs for entry in tried if "epochs" in entry)
+    assert f"MLP, {chosen['MLP']['width']} hidden" in models(quick)
+
+
+def test_draws_are_counted(quick):
+    for name, series in quick["sets"][0]["errors"].items():
+        assert {p["draws"] for p in series} == {1 if name.startswith("and") else MODULE.DRAWS}
+        assert all(p["worst"] == p["best"] for p in series if p["draws"] == 1)
+
+
+def test_an_mlp_grows_epoch_by_epoch():
+    """As many as asked for, each in a new order: the same at the same seed."""
+    random = np.random.default_rng(0)
+    y = np.repeat(np.arange(10), 30)
+    x = (np.eye(10)[y] + 0.3 * random.standard_normal((300, 10))).astype(np.float32)
+    fitted = [MODULE.fit_mlp(x, y, 16, epochs, 0) for epochs in (1, 60, 60)]
+    assert [m.t_ for m in fitted] == [300, 18_000, 18_000]
+    assert fitted[0].score(x, y) < 0.3 < fitted[1].score(x, y)
+    assert np.array_equal(fitted[1].coefs_[0], fitted[2].coefs_[0])
+
+
 def test_votes_of_neighbours():
     y = np.array([0, 1, 1, 2])
     assert MODULE.voted(np.array([[0, 1, 2], [0, 1, 3], [3, 1, 0], [2, 3, 1]]), y).tolist() == [1, 0, 2, 1]
-
-
-def test_expected_against_a_simulation():
-    random = np.random.default_rng(0)
-    dim, y = 640, random.integers(10, size=200)
-    model = bits.random(10, dim, rng=1)
-    asked = flip(model[y], 0.42, dim=dim, rng=2)
-    rate = 0.3
-    rights = [
-        bits.hamming(asked, flip(model, rate, dim=dim, rng=random), dim).argmin(axis=1) == y
-        for _ in range(200)
-    ]
-    shares = np.mean(rights, axis=1)
-    law = MODULE.expected(bits.hamming(asked, model, dim), y, rate, dim)
-    assert 0.4 < law < 0.95
-    assert abs(shares.mean() - law) < 0.01 + 3 * shares.std() / np.sqrt(len(shares))
 
 
 def test_a_worn_encoder_is_a_copy():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from hdspike import bits, datasets, sim
+from hdspike import bits, datasets, sim, theory
 from hdspike.encode import HashedItems, profile
 from hdspike.faults import flip
 from hdspike.spaces import BSC
@@ -88,11 +88,13 @@ def test_the_expected_accuracy_under_flips_is_what_flips_give():
     queries = flip(model[[0, 1, 2, 3, 0, 1]], 0.42, dim=dim, rng=3)
     y = np.array([0, 1, 2, 3, 0, 1])
     rights = [MODULE.named(queries, flip(model, rate, dim=dim, rng=random), dim) == y for _ in range(trials)]
-    law = MODULE.expected(bits.hamming(queries, model, dim), y, rate, dim)
+    law = theory.accuracy_after_flips(bits.hamming(queries, model, dim), y, rate, dim)
     each = np.mean(rights, axis=1)  # texts of one trial share its flips
     assert abs(np.mean(each) - law) < 4 * np.std(each) / np.sqrt(trials) + 0.01
-    assert MODULE.expected(bits.hamming(queries, model, dim), y, 0.0, dim) == 1.0
-    assert MODULE.expected(bits.hamming(queries, model, dim), y, 0.5, dim) == pytest.approx(1 / 4, abs=1e-3)
+    assert theory.accuracy_after_flips(bits.hamming(queries, model, dim), y, 0.0, dim) == 1.0
+    assert theory.accuracy_after_flips(bits.hamming(queries, model, dim), y, 0.5, dim) == pytest.approx(
+        1 / 4, abs=1e-3
+    )
 
 
 @pytest.fixture(scope="module")

@@ -238,7 +238,8 @@ ERRORS = [
     (lambda: X.bundle(V, weights=[0, 0]), ValueError, "weights must sum to at least 1"),
     (lambda: X.random(-1), ValueError, "num must be at least 0"),
     (lambda: X.random(1, rng="0"), TypeError, "rng must be"),
-    (lambda: X.score(V[0], V), ValueError, "queries must be a batch"),
+    (lambda: X.score(V[0], V[0]), ValueError, "items must be a batch"),
+    (lambda: X.bind(V, np.concatenate([V, V, V])), ValueError, "b must broadcast with a of shape"),
     (lambda: X.nearest(V, V[0], 1), ValueError, "items must be a batch"),
     (lambda: X.nearest(V, V, 1.0), TypeError, "k must be an integer"),
     (

@@ -9,10 +9,12 @@ from math import comb, log
 import numpy as np
 import pytest
 
-from hdspike import theory
+from hdspike import bits, design, theory
+from hdspike.faults import flip
 from hdspike.memory import ItemMemory
 from hdspike.spaces import BSC, SBC
 from hdspike.theory import bundles
+from tests.conftest import JIT
 
 # --- bundles ------------------------------------------------------------------------------------------
 
@@ -249,9 +251,122 @@ def test_wilson_against_scipy():
         assert theory.wilson(hits, trials) == pytest.approx((golden.low, golden.high), abs=1e-6)
 
 
+def test_runs_against_slow_ones():
+    rights = np.random.default_rng(0).random((4, 50)) < 0.7
+    found = theory.runs(list(rights))
+    shares = [sum(map(int, right)) / 50 for right in rights]
+    assert found["accuracy"] == pytest.approx(sum(shares) / 4)
+    assert (found["worst"], found["best"]) == (min(shares), max(shares))
+    assert (found["low"], found["high"]) == pytest.approx(theory.wilson(rights.sum() / 4, 50))
+
+
+def test_accuracy_after_flips_against_flips():
+    """Several rates, ten vectors of 640 bits, 200 queries: means of 200 draws, within three standard errors."""
+    random = np.random.default_rng(0)
+    dim, y = 640, random.integers(10, size=200)
+    model = bits.random(10, dim, rng=1)
+    asked = flip(model[y], 0.42, dim=dim, rng=2)
+    before = bits.hamming(asked, model, dim)
+    for rate in (0.05, 0.2, 0.3) if JIT else (0.3,):
+        shares = [
+            float(
+                np.mean(bits.hamming(asked, flip(model, rate, dim=dim, rng=random), dim).argmin(axis=1) == y)
+            )
+            for _ in range(200 if JIT else 5)
+        ]
+        law = theory.accuracy_after_flips(before, y, rate, dim)
+        assert abs(np.mean(shares) - law) < 0.005 + 3 * np.std(shares) / np.sqrt(len(shares))
+    assert 0.4 < law < 0.95
+    exact = np.mean(
+        [all(row[r] > row[own] for r in range(10) if r != own) for row, own in zip(before, y, strict=True)]
+    )
+    assert theory.accuracy_after_flips(before, y, 0.0, dim) == pytest.approx(exact)
+    assert theory.accuracy_after_flips(before, y, 0.5, dim) == pytest.approx(0.1, abs=1e-6)
+
+
+# --- limits -------------------------------------------------------------------------------------------
+
+
+def test_bundles_of_very_many_are_still_counted():
+    """Where logarithms of factorials cancel: δ → ½ − 1/√(2πK), and bits per place → 1 ÷ (π ln 2)."""
+    for k in (10_003, 10**6 + 1, 10**9 + 1, 10**12 + 1, 2**53):
+        assert 0.5 - theory.mode_distance(k) == pytest.approx(1 / np.sqrt(2 * np.pi * k), rel=1e-4)
+        assert theory.bundle_bits(k) == pytest.approx(1 / (np.pi * np.log(2)), rel=1e-4)
+
+
+MANY = 10**30
+LIMITS = [
+    ("items", lambda: theory.retrieval(100, MANY, 5)),
+    ("items", lambda: theory.retrieval_normal(100, MANY, 5)),
+    ("items", lambda: theory.or_error(8, 8, MANY, 5)),
+    ("items", lambda: theory.top_share_or(8, 8, MANY, 5)),
+    ("items", lambda: theory.smallest_union(MANY, 5, 0.1, length=8)),
+    ("items", lambda: theory.smallest_dim(MANY, 5, 0.1)),
+    ("items", lambda: theory.smallest_top(MANY, 5, code="or")),
+    ("items", lambda: theory.top_share(64, MANY, 5)),
+    ("items", lambda: theory.capacity(64, MANY)),
+    ("items", lambda: theory.retrieved_bits(MANY, 0.5)),
+    ("items", lambda: theory.chance_best(MANY)),
+    ("items", lambda: design.design(MANY, 5, 0.1)),
+    ("k", lambda: theory.retrieval(100, 100, MANY)),
+    ("k", lambda: theory.mode_agreement(2**21, length=4)),
+    ("length", lambda: theory.or_error(8, MANY, 100, 5)),
+    ("length", lambda: theory.match_chance(MANY)),
+    ("blocks", lambda: theory.top_share_or(MANY, 8, 100, 5)),
+    ("dim", lambda: theory.retrieval_error(MANY, 100, 5)),
+    ("dim", lambda: theory.top_share(MANY, 100, 5)),
+    ("dim", lambda: theory.circle_intersection(MANY, 20, 3)),
+    ("dim", lambda: theory.sdm_radius(MANY, 0.1)),
+    ("dim", lambda: theory.attention_beta(MANY, 20)),
+    ("dim", lambda: theory.sdm_error(MANY, 100, 20, 10)),
+    ("multiple", lambda: theory.smallest_dim(100, 5, 0.1, multiple=MANY)),
+    ("keys", lambda: theory.dropped_mass_sample(0.1, 1.0, MANY)),
+    ("draws", lambda: theory.dropped_mass_sample(0.1, 1.0, 10, draws=MANY)),
+    ("n", lambda: theory.willshaw_capacity(MANY, 4)),
+    ("stored", lambda: theory.willshaw_density(50, 4, MANY)),
+]
+
+
+@pytest.mark.parametrize(("name", "call"), LIMITS, ids=[str(i) for i in range(len(LIMITS))])
+def test_what_is_too_large_is_named(name, call):
+    with pytest.raises(ValueError, match=rf"^{name} must be at most \d+, got \d+"):
+        call()
+
+
+def test_numbers_up_to_the_limit_are_taken():
+    """Every law of items at 2⁵³ of them, and Willshaw's at 2⁵³ units, where 1 − tiny is 1."""
+    most = 2**53
+    chances = [
+        theory.retrieval(500, most, 5), theory.retrieval_normal(500, most, 5), theory.top_share(500, most, 5),
+        theory.or_error(8, 8, most, 5), theory.top_share_or(8, 8, most, 5),
+    ]  # fmt: skip
+    assert all(0 <= chance <= 1 for chance in chances)
+    assert theory.willshaw_capacity(most, 10) == pytest.approx(np.log(2) * most**2 / 100, rel=1e-12)
+    assert theory.willshaw_information(50, 4, most) == 0.0
+    assert (
+        design.design(most, 5, 0.1)["codes"]["bsc"]["dim"]
+        > design.design(1000, 5, 0.1)["codes"]["bsc"]["dim"]
+    )
+    with pytest.raises(ValueError, match="trials must be in"):
+        theory.wilson(3, 10**400)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
+        (lambda: theory.runs([]), ValueError, "rights must be runs of equally many trials"),
+        (lambda: theory.runs([[True], [True, False]]), ValueError, r"rights must .* got \[1, 2\]"),
+        (
+            lambda: theory.accuracy_after_flips([[1, 2]], [2], 0.1, 9),
+            ValueError,
+            r"right must be in \[0, 2\)",
+        ),
+        (
+            lambda: theory.accuracy_after_flips([[1, 2]], [0, 1], 0.1, 9),
+            ValueError,
+            "distances must have shape",
+        ),
+        (lambda: theory.accuracy_after_flips([[1, 2]], [0], 1.1, 9), ValueError, "rate must be in"),
         (lambda: theory.mode_agreement(0), ValueError, "k must be at least 1, got 0"),
         (lambda: theory.mode_agreement(3, length=1), ValueError, "length must be at least 2, got 1"),
         (lambda: theory.mode_distance(2.0), TypeError, "k must be an integer"),

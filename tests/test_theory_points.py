@@ -13,6 +13,7 @@ import pytest
 
 from hdspike import bits, theory
 from hdspike.encode import record
+from hdspike.memory import Willshaw
 from hdspike.spaces import BSC, BSDC, SBC
 from tests.conftest import JIT
 
@@ -219,6 +220,22 @@ def willshaw(n: int, k: int, matrices: int) -> Callable[..., Estimate]:
     return simulate
 
 
+def false_ones(n: int, k: int, stored: int, asked: int, memories: int = 12) -> Callable[..., Estimate]:
+    """Mean false ones of recalled patterns: the bits per synapse follow from it. Patterns of one memory share its ones,
+    so the error is that of the memories' own means."""
+
+    def simulate(random: np.random.Generator) -> Estimate:
+        space, values = BSDC(n, ones=k), []
+        for _ in range(memories):
+            x, y = space.random(stored, rng=random), space.random(stored, rng=random)
+            memory = Willshaw(n)
+            memory.store(x, y)
+            values.append(float(bits.popcount(memory.recall(x[:asked]), n).mean()) - k)
+        return of_draws(values)
+
+    return simulate
+
+
 # --- the table -----------------------------------------------------------------------------------------------
 
 
@@ -361,10 +378,16 @@ def points() -> list[Point]:
                 5e-4,
             )
         )
-    for n, k, golden, matrices in ((1000, 10, 0.4998, 40), (2000, 11, 0.4999, 10)):
+    for n, k, golden, matrices in ((1000, 10, 0.4998, 40), (2000, 11, 0.4999, 10), (4000, 12, 0.5001, 4)):
         stored = round(log(2) * n**2 / k**2)
         law = theory.willshaw_density(n, k, stored)
         rows.append(Point(f"Willshaw p₁ n={n} k={k}", law, willshaw(n, k, matrices), golden, 5e-4))
+    for n, k, golden, asked in ((1000, 10, 0.510, 1000), (2000, 11, 0.524, 1000), (4000, 12, 0.532, 500)):
+        stored = round(log(2) * n**2 / k**2)
+        law = (n - k) * theory.willshaw_false_ones(n, k, stored)
+        information = theory.willshaw_information(n, k, stored)
+        simulate = false_ones(n, k, stored, asked)
+        rows.append(Point(f"Willshaw false ones n={n} k={k}", law, simulate, golden, 1.5e-3, information))
     return rows
 
 

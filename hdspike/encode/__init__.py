@@ -22,7 +22,7 @@ from hdspike.encode.profiles import profile
 from hdspike.encode.projection import Projector, project
 from hdspike.encode.records import hash_table, lookup, record
 from hdspike.encode.scalars import circular, level, levels, quantise, thermometer
-from hdspike.encode.sequences import bind_sequence, bundle_sequence, element, placed
+from hdspike.encode.sequences import bind_sequence, bundle_sequence, element, placed, position
 from hdspike.encode.series import time_series
 from hdspike.encode.sets import multibind, multiset
 from hdspike.encode.suffixes import contexts
@@ -56,6 +56,7 @@ __all__ = [
     "ngrams",
     "pixels",
     "placed",
+    "position",
     "profile",
     "project",
     "quantise",

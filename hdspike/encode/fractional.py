@@ -51,7 +51,7 @@ def fractional(space: Space, values: Any, *, reach: float = 1.0, seed: int = 0) 
     check.integer("seed", seed, low=0, high=2**64 - 1)
     coordinate = hashed.bases(np.arange(count, dtype=np.uint64), hashed.COORDINATE, seed)
     offset = hashed.uniform(coordinate)
-    out = np.empty((len(scaled), space.width), dtype=np.uint64 if isinstance(space, BSC) else np.int32)
+    out = np.empty((len(scaled), space.width), dtype=space.dtype)
     step = max(1, CHUNK // count)
     for start in range(0, len(scaled), step):
         part = scaled[start : start + step, None]

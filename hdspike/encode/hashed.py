@@ -216,7 +216,7 @@ class HashedItems:
             made = words(base, self._salts)
             made[:, -1] &= bits.tail_mask(space.dim)
             return made.reshape(*shape, space.width)
-        out = np.empty((len(base), space.width), dtype=np.int32)
+        out = np.empty((len(base), space.width), dtype=space.dtype)
         if isinstance(space, SBC):
             salts, length = self._salts, np.uint64(space.length)
             _each(lambda low, high: _hashed_blocks(base[low:high], salts, length, out[low:high]), out)

@@ -20,7 +20,7 @@ def _count_blocks(items, grams, weights, length, row, counts, hashes):
     blocks = items.shape[1]
     for g in range(len(grams)):
         for b in range(blocks):
-            index = 0
+            index = np.int64(0)  # the items may be of a narrow dtype
             for j in range(grams.shape[1]):
                 index += items[grams[g, j], (b - j) % blocks]
             index %= length
@@ -114,12 +114,12 @@ def _profile_bits(space: BSC, vectors: Any, grams: Any, weights: Any) -> NDArray
     return votes.majority()
 
 
-def _profile_blocks(space: SBC, items: Any, grams: Any, weights: Any) -> NDArray[np.int32]:
+def _profile_blocks(space: SBC, items: Any, grams: Any, weights: Any) -> NDArray[Any]:
     counts = np.zeros((space.blocks, space.length), dtype=np.int64)
     hashes = np.empty(len(grams), dtype=np.uint64)
     row = np.empty((1, space.blocks), dtype=np.uint64)
     _count_blocks(items, grams, weights, space.length, row, counts, hashes)
-    out = np.empty(space.blocks, dtype=np.int32)
+    out = np.empty(space.blocks, dtype=space.dtype)
     seed = np.uint64((weights.astype(np.uint64) * hashes).sum(dtype=np.uint64))
     _modes(counts, seed, out)
     return out

@@ -31,9 +31,21 @@ def project(vectors: Any, dim: int, *, centre: Any = None, rng: check.Rng = None
     middle = np.zeros(given.shape[-1]) if centre is None else np.asarray(centre, dtype=np.float64)
     if middle.shape != given.shape[-1:] or not np.all(np.isfinite(middle)):
         raise ValueError(f"centre must be {given.shape[-1]} finite numbers, got shape {middle.shape}")
-    shifted = given - middle
+    shifted = centred(given, middle)
     normal = check.generator(rng).standard_normal((given.shape[-1], check.integer("dim", dim, low=1)))
     return bits.pack(shifted @ normal > 0)
+
+
+def centred(vectors: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``vectors − centre``, small enough that no sum of F of them times a normal (below 16) passes float64."""
+    most = float(np.finfo(np.float64).max) / 16 / max(1, len(centre))
+    with np.errstate(over="ignore"):
+        shifted = vectors - centre
+    if shifted.size and np.abs(shifted).max() > most:
+        raise ValueError(
+            f"vectors must be within {most:.3g} of the centre, got one {np.abs(shifted).max():.3g} from it"
+        )
+    return shifted
 
 
 class Projection(ABC):
@@ -71,16 +83,18 @@ class Projection(ABC):
         given = self._checked(vectors)
         if given.ndim != 2 or not len(given):
             raise ValueError(f"vectors must be (N, {self.features}) with N ≥ 1, got shape {given.shape}")
-        self.centre = given.mean(axis=0)
+        with np.errstate(over="ignore"):
+            middle = given.mean(axis=0)
+        if not np.all(np.isfinite(middle)):
+            raise ValueError(f"vectors must have a finite sum, got values up to {np.abs(given).max():g}")
+        self.centre = middle
         return self
 
     def __call__(self, vectors: Any) -> NDArray[Any]:
         """The vectors of the space: ``(..., F)`` finite floats → ``(..., width)``."""
         given = self._checked(vectors)
-        flat = given.reshape(-1, self.features) - self.centre
-        out = np.empty(
-            (len(flat), self.space.width), dtype=np.uint64 if isinstance(self.space, BSC) else np.int32
-        )
+        flat = centred(given.reshape(-1, self.features), self.centre)
+        out = np.empty((len(flat), self.space.width), dtype=self.space.dtype)
         self._encode(flat, out)
         return out.reshape(*given.shape[:-1], self.space.width)
 

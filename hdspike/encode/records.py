@@ -6,11 +6,18 @@ from numpy.typing import NDArray
 
 from hdspike.encode.contract import need
 from hdspike.spaces import Space
+from hdspike.spaces.base import joint
 
 
 def record(space: Space, roles: Any, fillers: Any) -> NDArray[Any]:
     """A record of role-filler pairs: ``[Σ_i role_i ⊗ filler_i]``, over axis −2 of both."""
-    return space.bundle(space.bind(roles, fillers))
+    return _pairs(space, ("roles", "fillers"), roles, fillers)
+
+
+def _pairs(space: Space, names: tuple[str, str], a: Any, b: Any) -> NDArray[Any]:
+    first, second = space.checked(names[0], a), space.checked(names[1], b)
+    joint(names, first, second)
+    return space.bundle(space.bind(first, second))
 
 
 def hash_table(space: Space, keys: Any, values: Any) -> NDArray[Any]:
@@ -18,7 +25,7 @@ def hash_table(space: Space, keys: Any, values: Any) -> NDArray[Any]:
 
     ``(..., K, width)`` both → ``(..., width)``; :func:`lookup` reads it.
     """
-    return record(space, keys, values)
+    return _pairs(space, ("keys", "values"), keys, values)
 
 
 def lookup(space: Space, table: Any, keys: Any) -> NDArray[Any]:
@@ -40,4 +47,6 @@ def lookup(space: Space, table: Any, keys: Any) -> NDArray[Any]:
     [1, 0]
     """
     need(space, "invertible", "a lookup")
-    return space.bind(space.checked("table", table), space.inverse(keys))
+    whole, undone = space.checked("table", table), space.inverse(space.checked("keys", keys))
+    joint(("table", "keys"), whole, undone)
+    return space.bind(whole, undone)

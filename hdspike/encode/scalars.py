@@ -112,7 +112,7 @@ def thermometer(space: Space, num: int) -> NDArray[Any]:
     if isinstance(space, BSC):
         return bits.pack(np.arange(count) < edge)
     if isinstance(space, SBC):
-        return (np.arange(count) < edge).astype(np.int32)
+        return (np.arange(count) < edge).astype(space.dtype)
     if space.dim < 2 * count:
         raise ValueError(f"space must have dim ≥ 2·{count} for a thermometer, got {space!r}")
     return (edge + np.arange(count)).astype(np.int32)
@@ -131,7 +131,10 @@ def quantise(values: Any, num: int, *, low: float, high: float) -> NDArray[np.in
     ends = finite("low and high", [low, high])
     if not ends[0] < ends[1]:
         raise ValueError(f"low must be below high, got {low} and {high}")
-    share = np.clip((given - ends[0]) / (ends[1] - ends[0]), 0.0, 1.0)
+    inside = np.clip(given, *ends)
+    if ends[1] / 2 - ends[0] / 2 > np.finfo(np.float64).max / 4:  # the difference might be no float64
+        inside, ends = inside / 4, ends / 4
+    share = (inside - ends[0]) / (ends[1] - ends[0])
     return np.rint(share * (num - 1)).astype(np.int64)
 
 

@@ -8,7 +8,29 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.encode.contract import rows
 from hdspike.encode.sets import multibind
-from hdspike.spaces import Space
+from hdspike.spaces import SBC, Space
+
+
+def position(space: Space, num: int, *, rng: check.Rng = None) -> NDArray[Any]:
+    """Unrelated vectors of the places 0 … ``num − 1``: the powers of the permutation on one random p, ``ρ^i p``.
+
+    ``(num, width)``. Bind each with what stands there; :func:`placed` permutes the items themselves and needs no p.
+    Where near places shall be similar, use :func:`level` or :func:`fractional`.
+
+    Raises:
+        ValueError: more places than the permutation has powers (``dim``, in sbc ``blocks``).
+
+    Source: Kanerva (2009), "Hyperdimensional computing".
+
+    >>> from hdspike.spaces import BSC
+    >>> space = BSC(10_000)
+    >>> places = position(space, 3, rng=0)
+    >>> bool(np.all(space.permute(places[:2]) == places[1:]))
+    True
+    """
+    period = space.blocks if isinstance(space, SBC) else space.dim
+    check.integer("num", num, low=1, high=period)
+    return placed(space, np.repeat(space.random(1, rng=rng), num, axis=0))
 
 
 def placed(space: Space, items: Any) -> NDArray[Any]:

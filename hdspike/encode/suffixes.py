@@ -45,7 +45,7 @@ def _contexts_sbc(items, tokens, positions, order, length, out):
     added = 0
     for p in range(len(positions)):
         for b in range(blocks):
-            total = 0
+            total = np.int64(0)  # the items may be of a narrow dtype
             for j in range(1 + b % order):
                 total += items[tokens[positions[p] - j], (b - j) % blocks]
             out[p, b] = total % length

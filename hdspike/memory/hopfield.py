@@ -62,7 +62,7 @@ class Hopfield:
         if (beta is None) == (degree is None):
             raise ValueError("beta or degree must be given, one of them")
         self.beta = None if beta is None else number("beta", beta, 0, inf, open_=True)
-        self.degree = None if degree is None else check.integer("degree", degree, low=2)
+        self.degree = None if degree is None else check.integer("degree", degree, low=2, high=2**31)
         most = len(self.memory)
         self.winners = most if winners is None else check.integer("winners", winners, low=1, high=most)
 

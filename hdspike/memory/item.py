@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike import check, files
+from hdspike import bits, check, files
 from hdspike.spaces import BSC, BSDC, SBC, Lists, Space, SparseSpace
 from hdspike.theory import memories
 from hdspike.theory.interval import number
@@ -37,8 +37,11 @@ class ItemMemory:
 
     Args:
         space: the space of all vectors.
-        items: the vectors ``(M, width)``, M ≥ 1. They are not copied until items are added or removed.
+        items: the vectors ``(M, width)``, M ≥ 1. They are copied, unless nothing can write into them; those of a
+            memory-mapped file stay there until items are added or removed.
         labels: a distinct name for each item, if wanted.
+
+    Queries are one vector ``(width,)`` or any batch ``(..., width)``; results have the shape of the batch.
 
     >>> from hdspike.spaces import BSC
     >>> space = BSC(1000)
@@ -53,7 +56,12 @@ class ItemMemory:
 
     def __init__(self, space: Space, items: Any, *, labels: Sequence[str] | None = None) -> None:
         given = check.batch("items", space.checked("items", items), least=1)
-        self._start(space, given, None if labels is None else _checked_labels(labels, len(given)))
+        mapped = bits.mapped(given)
+        names = None if labels is None else _checked_labels(labels, len(given))
+        if not mapped and _writeable(given) and np.may_share_memory(given, np.asarray(items)):
+            given = given.copy()
+        self._start(space, given, names)
+        self._mapped = mapped
 
     def _start(self, space: Space, items: NDArray[Any], labels: list[str] | None) -> None:
         self.space = space
@@ -72,8 +80,10 @@ class ItemMemory:
 
     @property
     def items(self) -> NDArray[Any]:
-        """The vectors ``(M, width)``."""
-        return self._store[: self._count]
+        """The vectors ``(M, width)``, read-only; :meth:`add` and :meth:`remove` change them."""
+        view = self._store[: self._count]
+        view.flags.writeable = False
+        return view
 
     @property
     def labels(self) -> list[str] | None:
@@ -97,15 +107,15 @@ class ItemMemory:
     # --- comparing with all items
 
     def score(self, queries: Any) -> NDArray[np.int32]:
-        """Integer similarity to every item: ``(Q, width)`` → ``(Q, M)``."""
+        """Integer similarity to every item: ``(..., width)`` → ``(..., M)``."""
         return self.space.score(queries, self.items)
 
     def similarity(self, queries: Any) -> NDArray[np.float64]:
-        """Scaled similarity to every item: ``(Q, width)`` → ``(Q, M)``."""
+        """Scaled similarity to every item: ``(..., width)`` → ``(..., M)``."""
         return self.space.similarity(queries, self.items)
 
     def std_apart(self, queries: Any) -> NDArray[np.float64]:
-        """Standard deviations above the score of a random pair: ``z = (s − μ₀) ÷ σ₀``, ``(Q, M)``."""
+        """Standard deviations above the score of a random pair: ``z = (s − μ₀) ÷ σ₀``, ``(..., M)``."""
         return self._z(self.score(queries))
 
     def _z(self, scores: NDArray[Any]) -> NDArray[np.float64]:
@@ -115,16 +125,23 @@ class ItemMemory:
     # --- searching, in bounded memory
 
     def top(self, queries: Any, k: int) -> NDArray[np.int64]:
-        """Indices of the k most similar items, best first, equal ones by index: ``(Q, min(k, M))``."""
+        """Indices of the k most similar items, best first, equal ones by index: ``(..., min(k, M))``."""
         return self.nearest(queries, k)[0]
 
     def nearest(self, queries: Any, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Indices and scores of the k most similar items, best first, equal ones by index: ``(Q, min(k, M))``.
+        """Indices and scores of the k most similar items, best first, equal ones by index.
 
-        Items are visited in slices, so a memory-mapped memory may be larger than RAM.
+        Queries ``(..., width)`` → two arrays ``(..., min(k, M))``. Items are visited in slices, so a memory-mapped
+        memory may be larger than RAM.
         """
         check.integer("k", k, low=1)
-        asked = check.batch("queries", self.space.checked("queries", queries))
+        given = self.space.checked("queries", queries)
+        chosen, scores = self._nearest(given.reshape(-1, given.shape[-1]), k)
+        shape = (*given.shape[:-1], chosen.shape[1])
+        return chosen.reshape(shape), scores.reshape(shape)
+
+    def _nearest(self, asked: NDArray[Any], k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """:meth:`nearest` of a checked batch ``(Q, width)``."""
         if self._worth_an_index(len(asked)):
             return self.space.nearest(asked, self._index, k)
         best = np.empty((len(asked), 0), dtype=np.int64)
@@ -155,28 +172,30 @@ class ItemMemory:
             yield low, self.items[low : low + step]
 
     def cleanup(self, queries: Any, *, sigma: float | None = None) -> NDArray[np.int64]:
-        """Index of the most similar item, the lowest of equal ones: ``(Q, width)`` → ``(Q,)``.
+        """Index of the most similar item, the lowest of equal ones: ``(..., width)`` → ``(...)``.
 
         With ``sigma``, −1 (unknown) where even that item is less than ``sigma`` standard deviations nearer than
         a random vector is.
         """
         best, scores = self.nearest(queries, 1)
         if sigma is None:
-            return best[:, 0]
-        return np.where(self._z(scores[:, 0]) >= number("sigma", sigma, -inf, inf), best[:, 0], np.int64(-1))
+            return best[..., 0]
+        known = self._z(scores[..., 0]) >= number("sigma", sigma, -inf, inf)
+        return np.where(known, best[..., 0], np.int64(-1))[()]
 
-    def closest(self, query: Any, *, sigma: float | None = None) -> int | str | None:
+    def closest(self, query: Any, *, sigma: float | None = None) -> Any:
         """The item most similar to one query ``(width,)``: its label, or its index where items have none.
 
-        None if it is less than ``sigma`` standard deviations nearer than chance.
+        None if it is less than ``sigma`` standard deviations nearer than chance. Of a batch ``(..., width)``, a list
+        of these (of lists).
         """
-        given = self.space.checked("query", query)
-        if given.ndim != 1:
-            raise ValueError(f"query must be one vector (width,), got shape {given.shape}")
-        found = int(self.cleanup(given[None], sigma=sigma)[0])
-        if found < 0:
+        found = self.cleanup(self.space.checked("query", query), sigma=sigma).tolist()
+        return _each(self._name, found)
+
+    def _name(self, place: int) -> int | str | None:
+        if place < 0:
             return None
-        return found if self._labels is None else self._labels[found]
+        return place if self._labels is None else self._labels[place]
 
     def within(
         self,
@@ -185,8 +204,10 @@ class ItemMemory:
         distance: int | None = None,
         similarity: float | None = None,
         sigma: float | None = None,
-    ) -> list[NDArray[np.int64]]:
+    ) -> Any:
         """All items near enough to each query: one array of indices per query, best first, equal ones by index.
+
+        Of one vector ``(width,)`` it is that array, of a batch ``(..., width)`` a list (of lists) of arrays.
 
         Near enough is one of: at most ``distance`` below the score of a vector with itself (bsc: the Hamming
         distance); a ``similarity`` of at least so much; at least ``sigma`` standard deviations above chance.
@@ -202,7 +223,8 @@ class ItemMemory:
         else:
             apart = number("sigma", sigma, -inf, inf)
             near = lambda scores: self._z(scores) >= apart  # noqa: E731
-        asked = check.batch("queries", self.space.checked("queries", queries))
+        given = self.space.checked("queries", queries)
+        asked = given.reshape(-1, given.shape[-1])
         found: list[list[NDArray[np.int64]]] = [[np.empty(0, dtype=np.int64)] for _ in asked]
         scores: list[list[NDArray[np.int32]]] = [[np.empty(0, dtype=np.int32)] for _ in asked]
         for low, part in self._slices(len(asked)):
@@ -215,7 +237,7 @@ class ItemMemory:
         for indices, reached in zip(found, scores, strict=True):
             order = np.argsort(-np.concatenate(reached), kind="stable")
             out.append(np.concatenate(indices)[order])
-        return out
+        return _each(out.__getitem__, np.arange(len(out)).reshape(given.shape[:-1]).tolist())
 
     # --- changing
 
@@ -226,7 +248,8 @@ class ItemMemory:
             have = "no labels" if self._labels is None else "labels"
             raise ValueError(f"labels must be given where items have them, and only there: these have {have}")
         if labels is not None:
-            self._labels = _checked_labels([*(self._labels or []), *labels], self._count + len(given))
+            new = _checked_labels(labels, len(given))
+            self._labels = _checked_labels([*(self._labels or []), *new], self._count + len(given))
             self._places = None
         total = self._count + len(given)
         if not self._own or total > len(self._store):
@@ -283,7 +306,7 @@ class ItemMemory:
         if meta.get("kind") != FORMAT:
             raise ValueError(f"{path} must be an item memory, its header says {meta.get('kind')!r}")
         space = _space(path, meta)
-        dtype = space.random(0, rng=0).dtype
+        dtype = space.dtype
         if array.ndim != 2 or not len(array) or array.shape[1] != space.width or array.dtype != dtype:
             raise ValueError(
                 f"{path} must hold items (M ≥ 1, {space.width}) of {dtype} for {space!r}, "
@@ -291,19 +314,33 @@ class ItemMemory:
             )
         if not mmap:
             array = space.checked(f"items of {path}", array)
-            _check_tail(path, space, array)
         memory = cls.__new__(cls)
         memory._start(space, array, _read_labels(path, meta.get("labels_sha256"), len(array)))
         memory._mapped = mmap
         return memory
 
 
-def _settings(space: Space) -> dict[str, int]:
+def _each(name: Callable[[int], Any], places: Any) -> Any:
+    """``name`` of a number, or of each number in a list of lists."""
+    return [_each(name, place) for place in places] if isinstance(places, list) else name(places)
+
+
+def _writeable(array: Any) -> bool:
+    """Whether an array, or one that it is a view of, can be written into."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return True
+        array = array.base
+    return not (array is None or isinstance(array, bytes))
+
+
+def _settings(space: Space) -> dict[str, Any]:
     """What a space is made from."""
     names = {BSC: ("dim",), SBC: ("dim", "blocks"), BSDC: ("dim", "ones", "seed")}.get(type(space))
     if names is None:
         raise TypeError(f"space must be one of {', '.join(KINDS)} to be saved, got {space!r}")
-    return {name: getattr(space, name) for name in names}
+    narrow = {"dtype": space.dtype.name} if isinstance(space, SBC) and space.dtype != np.int32 else {}
+    return {name: getattr(space, name) for name in names} | narrow
 
 
 def _space(path: str | Path, meta: dict[str, Any]) -> Space:
@@ -313,16 +350,8 @@ def _space(path: str | Path, meta: dict[str, Any]) -> Space:
         raise ValueError(f"{path} must name a space, one of {', '.join(KINDS)}, its header says {kind!r}")
     try:
         return KINDS[kind](**settings)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{path} must describe a space, its header says {kind} of {settings!r}") from error
-
-
-def _check_tail(path: str | Path, space: Space, items: NDArray[Any]) -> None:
-    """Packed words must have no bits beyond their dimension."""
-    from hdspike.bits import tail_mask
-
-    if items.dtype == np.uint64 and np.any(items[:, -1] & ~tail_mask(space.dim)):
-        raise ValueError(f"{path} must have no bits beyond dim {space.dim} in its last words")
 
 
 def _beside(path: str | Path) -> Path:
@@ -340,15 +369,24 @@ def _read_labels(path: str | Path, fingerprint: Any, count: int) -> list[str] | 
         raise ValueError(f"{path} must have its labels beside it, {place.name} is missing") from error
     if hashlib.sha256(text).hexdigest() != fingerprint:
         raise ValueError(f"{place} must hold the labels that {Path(path).name} was saved with, it has others")
-    return _checked_labels(json.loads(text), count)
+    try:
+        names = json.loads(text)
+        if not isinstance(names, list):
+            raise TypeError(f"labels must be a list, got {type(names).__name__}")
+        return _checked_labels(names, count)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{place} must hold a list of {count} distinct strings: {error}") from error
 
 
-def _checked_labels(labels: Sequence[str], count: int) -> list[str]:
+def _checked_labels(labels: Any, count: int) -> list[str]:
     """As many distinct strings as there are items."""
-    if isinstance(labels, str) or not all(isinstance(name, str) for name in labels):
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise TypeError(f"labels must be strings, got {labels!r:.80}")
+    labels = list(labels)
+    if not all(isinstance(name, str) for name in labels):
         raise TypeError(f"labels must be strings, got {labels!r:.80}")
     if len(labels) != count:
         raise ValueError(f"labels must be as many as the {count} items, got {len(labels)}")
     if len(set(labels)) != count:
         raise ValueError("labels must be distinct")
-    return list(labels)
+    return labels

@@ -12,6 +12,8 @@ from hdspike.jit import kernel, spread
 __all__ = ["Factors", "Resonator"]
 
 FIXED, CYCLE, OUT_OF_TIME = 1, 2, 0
+MOST = 2**20
+"""Most iterations of one run: the hash of every state is kept."""
 
 
 @kernel
@@ -163,7 +165,7 @@ class Factors(NamedTuple):
     iterations: NDArray[np.int64]
     """Updates of all factors, over all runs: ``(Q,)``."""
     converged: NDArray[np.bool_]
-    """Whether the last run ended at a fixed point, not in a cycle or out of time: ``(Q,)``."""
+    """Whether the run of these items ended at a fixed point, not in a cycle or out of time: ``(Q,)``."""
     distance: NDArray[np.int64]
     """Bits in which the product of the items found differs from what was given, 0 for an exact answer: ``(Q,)``."""
     runs: NDArray[np.int64]
@@ -206,6 +208,8 @@ class Resonator:
             check.batch(f"codebooks[{f}]", bits.words_of(f"codebooks[{f}]", book, dim), least=1)
             for f, book in enumerate(codebooks)
         ]
+        for f, book in enumerate(books):  # those of memory-mapped files too: all of them is read
+            bits.check_tails(f"codebooks[{f}]", book, dim)
         if len(books) < 2:
             raise ValueError(f"codebooks must be at least 2, got {len(books)}")
         self.sizes = [len(book) for book in books]
@@ -233,15 +237,17 @@ class Resonator:
 
         Args:
             products: packed words, whole or with some bits wrong.
-            most: iterations of one run at most.
+            most: iterations of one run at most; itself at most 2²⁰.
             restarts: further runs for those not found yet, from random estimates (the first run starts at the
-                bundle of each codebook).
+                bundle of each codebook). Of all runs of a product the one of least distance counts, of equal ones
+                the earliest.
             tolerance: bits in which a product of items may differ from what was given and still be found: a
                 quarter of all by default, far from the half in which a wrong answer differs.
             rng: seeds the restarts.
         """
         targets = check.batch("products", bits.words_of("products", products, self.dim))
-        check.integer("most", most, low=1)
+        bits.check_tails("products", targets, self.dim)
+        check.integer("most", most, low=1, high=MOST)
         check.integer("restarts", restarts, low=0)
         near = self.dim // 4 if tolerance is None else check.integer("tolerance", tolerance, low=0)
         random = check.generator(rng)
@@ -257,12 +263,14 @@ class Resonator:
                 words = bits.random(len(going) * factors, self.dim, rng=random)
                 estimates = words.reshape(len(going), factors, -1)
             turns, ended, found = self._run(targets[going], estimates, most)
-            items[going] = found
             iterations[going] += turns
-            converged[going] = ended == FIXED
             runs[going] += 1
             apart = targets[going] ^ np.bitwise_xor.reduce(self._rows[found + self._edges[:-1]], axis=1)
-            distance[going] = bits.popcount(apart, self.dim)
+            reached = bits.popcount(apart, self.dim)
+            better = (reached < distance[going]) | (run == 0)
+            items[going[better]] = found[better]
+            converged[going[better]] = ended[better] == FIXED
+            distance[going[better]] = reached[better]
             going = going[distance[going] > near]
             if not len(going):
                 break

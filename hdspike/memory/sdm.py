@@ -1,16 +1,19 @@
 """Kanerva's sparse distributed memory (1988): random hard locations with counters, addressed by similarity."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike import bits, check
+from hdspike import bits, check, files
 from hdspike.jit import kernel, spread
+from hdspike.memory.saved import opened
 from hdspike.theory import memories
 
 __all__ = ["SparseDistributedMemory"]
 
+FORMAT = "hdspike.sparse-distributed-memory"
 QUERIES = 256
 """Addresses read or written in one go: their sums and signs stay small."""
 
@@ -242,5 +245,43 @@ class SparseDistributedMemory:
             state[going] = following
         return state, reads, settled
 
+    def save(self, path: str | Path) -> None:
+        """Write the memory to one file (:func:`hdspike.files.save_array`): per location its address and counters."""
+        parts = (self.locations.astype("<u8"), self.counters.astype(self.counters.dtype.newbyteorder("<")))
+        rows = np.concatenate([np.ascontiguousarray(part).view(np.uint8) for part in parts], axis=1)
+        sizes = {"dim": self.dim, "data_dim": self.data_dim, "radius": self.radius}
+        files.save_array(path, rows, kind=FORMAT, itemsize=self.counters.dtype.itemsize, **sizes)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "SparseDistributedMemory":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ValueError: a file that is corrupt or of another kind.
+        """
+        rows, sizes = opened(path, FORMAT, ("dim", "data_dim", "radius", "itemsize"))
+        dim, data_dim, size = sizes["dim"], sizes["data_dim"], sizes["itemsize"]
+        if not dim or not data_dim or size not in (1, 2, 4) or sizes["radius"] > dim:
+            raise ValueError(f"{path} must describe a memory, its header says {sizes}")
+        split = 8 * -(-dim // bits.BITS)
+        if (
+            rows.ndim != 2
+            or not len(rows)
+            or rows.shape[1] != split + data_dim * size
+            or rows.dtype != np.uint8
+        ):
+            raise ValueError(
+                f"{path} must hold bytes (M ≥ 1, {split + data_dim * size}), got {rows.shape} of {rows.dtype}"
+            )
+        memory = cls.__new__(cls)
+        memory.dim, memory.data_dim, memory.radius = dim, data_dim, sizes["radius"]
+        memory.locations = np.ascontiguousarray(rows[:, :split]).view("<u8").astype(np.uint64, copy=False)
+        bits.check_tails(f"{path}", memory.locations, dim)
+        counters = np.ascontiguousarray(rows[:, split:]).view(f"<i{size}")
+        memory.counters = counters.astype(counters.dtype.newbyteorder("="), copy=False)
+        return memory
+
     def _checked(self, name: str, words: Any, dim: int) -> NDArray[np.uint64]:
-        return check.batch(name, bits.words_of(name, words, dim))
+        given = check.batch(name, bits.words_of(name, words, dim))
+        bits.check_tails(name, given, dim)  # of a memory-mapped file too: all of it is read
+        return given

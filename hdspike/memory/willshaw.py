@@ -1,15 +1,19 @@
 """The binary associative memory of Willshaw (1969) and Palm (1980): clipped Hebbian synapses of one bit each."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike import bits, check
+from hdspike import bits, check, files
 from hdspike.jit import kernel, spread
+from hdspike.memory.saved import opened
+from hdspike.spaces.base import plain
 
 __all__ = ["Willshaw"]
 
+FORMAT = "hdspike.willshaw"
 SUMS = 2**22
 """Most sums held at once to find winners: 16 MiB."""
 
@@ -175,7 +179,7 @@ class Willshaw:
         count = len(starts) - 1
         theta = np.diff(starts)
         if threshold is not None:
-            theta = np.full(count, check.integer("threshold", threshold, low=1))
+            theta = np.full(count, check.integer("threshold", threshold, low=1, high=2**31))
         elif winners is not None:
             theta = self._kth(starts, lines, check.integer("winners", winners, low=1, high=self.outputs))
         out = np.zeros((count, self.matrix.shape[1]), dtype=np.uint64)
@@ -209,10 +213,35 @@ class Willshaw:
         given = _words("words", bits.words_of("words", words, self.outputs), self.outputs)
         return [np.flatnonzero(row).tolist() for row in bits.unpack(given, self.outputs)]
 
+    def save(self, path: str | Path) -> None:
+        """Write the memory to one file (:func:`hdspike.files.save_array`)."""
+        sizes = {"inputs": self.inputs, "outputs": self.outputs, "stored": self.stored}
+        files.save_array(path, self.matrix, kind=FORMAT, **sizes)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Willshaw":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ValueError: a file that is corrupt or of another kind.
+        """
+        matrix, sizes = opened(path, FORMAT, ("inputs", "outputs", "stored"))
+        inputs, outputs = sizes["inputs"], sizes["outputs"]
+        wanted = (inputs, -(-outputs // bits.BITS))
+        if not inputs or not outputs or matrix.shape != wanted or matrix.dtype != np.uint64:
+            raise ValueError(
+                f"{path} must hold words {wanted} of uint64, got {matrix.shape} of {matrix.dtype}"
+            )
+        bits.check_tails(f"{path}", matrix, outputs)
+        memory = cls.__new__(cls)
+        memory.inputs, memory.outputs = inputs, outputs
+        memory.matrix, memory.stored = matrix, sizes["stored"]
+        return memory
+
 
 def _lines(name: str, patterns: Any, count: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Patterns as (starts, active lines)."""
-    given = np.asarray(patterns)
+    given = plain(name, patterns, count)
     if given.dtype == np.uint64:
         unpacked = bits.unpack(check.batch(name, _words(name, given, count)), count)
         starts = np.concatenate([[0], np.cumsum(unpacked.sum(axis=1, dtype=np.int64))])
@@ -223,11 +252,10 @@ def _lines(name: str, patterns: Any, count: int) -> tuple[NDArray[np.int64], NDA
 
 def _words(name: str, patterns: Any, count: int) -> NDArray[np.uint64]:
     """Patterns as packed words."""
-    given = np.asarray(patterns)
+    given = plain(name, patterns, count)
     if given.dtype == np.uint64:
         words = check.batch(name, bits.words_of(name, given, count))
-        if np.any(words[:, -1] & ~bits.tail_mask(count)):
-            raise ValueError(f"{name} must have no bits beyond {count}")
+        bits.check_tails(name, words, count)
         return words
     lines = _checked_lines(name, patterns, count)
     out = np.zeros((len(lines), bits.word_count(count)), dtype=np.uint64)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hdspike import bits, check
 from hdspike.jit import kernel, spread
+from hdspike.spaces.base import joint, plain
 from hdspike.spaces.sparse import SparseSpace
 from hdspike.spaces.ties import _seed
 
@@ -207,6 +208,7 @@ class BSDC(SparseSpace):
         self.ones = self.width = self.top_score = check.integer("ones", chosen, low=1)
         if 2 * self.ones > dim:
             raise ValueError(f"ones must be at most half of the {dim} dimensions, got {ones}")
+        self.dtype = np.dtype(np.int32)
         self.span = max(1, round(self.ones - self.ones**2 / dim))
         self.seed = check.integer("seed", seed, low=0, high=2**64 - 1)
         self._rotations: NDArray[np.int32] | None = None
@@ -225,7 +227,7 @@ class BSDC(SparseSpace):
         return self._rotations
 
     def checked(self, name: str, vectors: Any) -> NDArray[np.int32]:
-        given = np.asarray(vectors)
+        given = plain(name, vectors, self.dim)
         if given.dtype.kind not in "iu":
             raise TypeError(f"{name} must be indices of ones (integers), got dtype {given.dtype}")
         if given.ndim == 0 or given.shape[-1] != self.ones:
@@ -254,7 +256,9 @@ class BSDC(SparseSpace):
         Commutative and idempotent (``bind(a, a) = a``), not associative; see :meth:`thin` for more than two parts.
         A part is found again as what the bound vector overlaps with most, :meth:`nearest`.
         """
-        first, second = np.broadcast_arrays(self.checked("a", a), self.checked("b", b))
+        first, second = self.checked("a", a), self.checked("b", b)
+        shape = joint(("a", "b"), first, second)
+        first, second = np.broadcast_to(first, shape), np.broadcast_to(second, shape)
         bound = self.thin(np.stack([first, second], axis=-2))
         if out is None:
             return bound

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hdspike import bits, check
 from hdspike.jit import kernel, spread
+from hdspike.spaces.base import apart, joint, plain
 from hdspike.spaces.sparse import SparseSpace
 from hdspike.spaces.ties import _seed
 
@@ -177,7 +178,7 @@ class SBC(SparseSpace):
 
     def _raw(self, name: str, vectors: Any) -> NDArray[Any]:
         """``vectors`` as contiguous indices of the right shape, not yet known to be in ``[0, length)``."""
-        given = np.asarray(vectors)
+        given = plain(name, vectors, self.dim)
         if given.dtype.kind not in "iu":
             raise TypeError(f"{name} must be block indices (integers), got dtype {given.dtype}")
         if given.ndim == 0 or given.shape[-1] != self.blocks:
@@ -208,8 +209,10 @@ class SBC(SparseSpace):
     def bind(self, a: Any, b: Any, *, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Block-wise addition modulo the block length."""
         first, second = self._raw("a", a), self._raw("b", b)
-        shape = np.broadcast_shapes(first.shape, second.shape)
+        shape = joint(("a", "b"), first, second)
         receiver = self._receiver(out, shape, self.dtype)
+        if out is not None:
+            first, second = apart(first, out), apart(second, out)
         rows = []
         for given in (first, second):
             if given.shape == first.shape == second.shape:

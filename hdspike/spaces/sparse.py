@@ -25,32 +25,23 @@ class SparseSpace(Space):
 
         A query costs about ``M·width²÷dim`` events instead of ``M·width`` comparisons.
         """
-        rows = check.batch("items", self.checked("items", items))
+        rows = self._batch("items", items)
         check.integer("dim of an index", self.dim, high=2**31 - 1)
         return Lists(self._lines(rows), self.dim)
 
-    def nearest(self, queries: Any, items: Any, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        rows = check.batch("queries", self.checked("queries", queries))
-        check.integer("k", k, low=1)
+    def _nearest(
+        self, queries: NDArray[Any], items: Any, k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         if isinstance(items, Lists):
             if (items.dim, items.width) != (self.dim, self.width):
                 raise ValueError(f"items must be an index of {self!r}, got {items!r}")
-            return items.search(self._lines(rows), k)
-        others = check.batch("items", self.checked("items", items))
+            return items.search(self._lines(queries), k)
+        others = self._batch("items", items)
         parts = [
-            best(self._score(rows[low : low + TOGETHER], others), k, self.top_score)
-            for low in range(0, max(len(rows), 1), TOGETHER)
+            best(self._score(queries[low : low + TOGETHER], others), k, self.top_score)
+            for low in range(0, max(len(queries), 1), TOGETHER)
         ]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-    def score(self, queries: Any, items: Any) -> NDArray[np.int32]:
-        """Active bits that query and item share: ``(Q, width)`` against ``(M, width)`` → ``(Q, M)``."""
-        rows = check.batch("queries", self.checked("queries", queries))
-        return self._score(rows, check.batch("items", self.checked("items", items)))
-
-    @abstractmethod
-    def _score(self, queries: NDArray[Any], items: NDArray[Any]) -> NDArray[np.int32]:
-        """:meth:`score` of checked batches."""
 
     def scale(self, scores: Any) -> NDArray[Any]:
         """Share of the active bits that match, from 0 to 1."""

@@ -2,7 +2,8 @@
 
 A *place* is what two vectors are compared by: a bit (``length = 2`` values) of a dense binary vector, or a
 block (``length = L`` values) of a sparse block code. Most laws hold for both, with ``length`` as their one
-difference. Nothing here draws a random number, except where a function takes ``rng``.
+difference. Whole numbers go up to 2⁵³, where doubles stop counting; N up to 2³² or 2²⁶ in laws that sum over all
+places: ``ValueError`` beyond. Nothing here draws a random number, except where a function takes ``rng``.
 
 ``bundles`` distance of a bundle to its members · ``retrieval`` finding a member again, and the smallest dimension that
 does it · ``ranking`` members among the K nearest · ``unions`` OR-bundles · ``sparse`` chance matches, bits, events ·
@@ -17,7 +18,7 @@ from hdspike.theory.associative import (
     willshaw_information,
 )
 from hdspike.theory.bundles import bundle_bits, mode_agreement, mode_distance, with_errors
-from hdspike.theory.counting import wilson
+from hdspike.theory.counting import runs, wilson
 from hdspike.theory.memories import (
     attention_beta,
     chance_best,
@@ -32,6 +33,7 @@ from hdspike.theory.memories import (
 )
 from hdspike.theory.ranking import SQUARES, smallest_top, top_share
 from hdspike.theory.retrieval import (
+    accuracy_after_flips,
     capacity,
     retrieval,
     retrieval_error,
@@ -71,6 +73,7 @@ from hdspike.theory.unions import (
 
 __all__ = [
     "SQUARES",
+    "accuracy_after_flips",
     "attention_beta",
     "attention_error",
     "bundle_bits",
@@ -99,6 +102,7 @@ __all__ = [
     "retrieval_error",
     "retrieval_normal",
     "retrieved_bits",
+    "runs",
     "sdm_best_share",
     "sdm_critical_distance",
     "sdm_error",

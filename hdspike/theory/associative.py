@@ -1,19 +1,19 @@
 """Closed forms of the binary associative memory of Willshaw, and of its retrieval."""
 
 from decimal import Decimal, localcontext
-from math import comb, lgamma, log, log2
+from math import comb, expm1, lgamma, log, log1p, log2
 
 from hdspike import check
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, number
 
 __all__ = ["willshaw_capacity", "willshaw_density", "willshaw_false_ones", "willshaw_information"]
 
 
 def _sizes(n: int, k: int, n_out: int | None, k_out: int | None) -> tuple[int, int]:
     """The checked output side: that of the input where it is not given."""
-    check.integer("n", n, low=1)
+    check.integer("n", n, low=1, high=EXACT)
     check.integer("k", k, low=1, high=n)
-    m = n if n_out is None else check.integer("n_out", n_out, low=1)
+    m = n if n_out is None else check.integer("n_out", n_out, low=1, high=EXACT)
     return m, check.integer("k_out", k if k_out is None else k_out, low=1, high=m)
 
 
@@ -29,8 +29,10 @@ def willshaw_density(
     0.5
     """
     m, k2 = _sizes(n, k, n_out, k_out)
-    check.integer("stored", stored, low=0)
-    return 1.0 - (1.0 - k * k2 / (n * m)) ** stored
+    check.integer("stored", stored, low=0, high=EXACT)
+    if k * k2 == n * m:
+        return float(stored > 0)
+    return -expm1(stored * log1p(-k * k2 / (n * m)))
 
 
 def willshaw_capacity(
@@ -49,7 +51,7 @@ def willshaw_capacity(
     p1 = number("density", density, 0, 1, open_=True)
     if k * k2 == n * m:
         return 1
-    return int(log(1.0 - p1) / log(1.0 - k * k2 / (n * m)))
+    return int(log1p(-p1) / log1p(-k * k2 / (n * m)))
 
 
 def willshaw_false_ones(
@@ -69,7 +71,7 @@ def willshaw_false_ones(
     ('0.001263', '0.000976')
     """
     m, k2 = _sizes(n, k, n_out, k_out)
-    others = check.integer("stored", stored, low=1) - 1
+    others = check.integer("stored", stored, low=1, high=EXACT) - 1
     given = k - check.integer("missing", missing, low=0, high=k)
     with localcontext() as context:
         context.prec = 40 + given  # terms as large as C(c, c/2) < 2^c cancel
@@ -102,11 +104,11 @@ def willshaw_information(
     [0.51, 0.533]
     """
     m, k2 = _sizes(n, k, n_out, k_out)
-    check.integer("stored", stored, low=0)
+    check.integer("stored", stored, low=0, high=EXACT)
     if not stored:
         return 0.0
     if false_ones is None:
         false_ones = (m - k2) * willshaw_false_ones(n, k, stored, n_out=n_out, k_out=k_out)
     f = number("false_ones", false_ones, 0, m - k2)
     left = (lgamma(k2 + f + 1) - lgamma(k2 + 1) - lgamma(f + 1)) / log(2)
-    return stored * (log2(comb(m, k2)) - left) / (n * m)
+    return max(0.0, stored * (log2(comb(m, k2)) - left) / (n * m))

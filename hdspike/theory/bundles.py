@@ -2,16 +2,20 @@
 
 from fractions import Fraction
 from functools import cache
-from math import ceil, comb, exp, lgamma, log, log2
+from math import ceil, comb, exp, lgamma, log, log2, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc, gammaln
+from scipy.special import bdtrc, gammaln, xlog1py
 
 from hdspike import check
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, number
 
 __all__ = ["bundle_bits", "mode_agreement", "mode_distance", "with_errors"]
+
+
+MANY = 2**20
+"""Most members of a bundle of blocks: beyond, the law takes too long."""
 
 
 def mode_agreement(k: int, *, length: int = 2) -> float:
@@ -23,7 +27,7 @@ def mode_agreement(k: int, *, length: int = 2) -> float:
     where n_v counts the members that have value v at that place (K balls thrown into L bins), and K' is K
     where K is odd, K + 1 where it is even. The bundle takes the commonest value, one of them at random where
     several tie; its count is therefore max n_v, and by symmetry each of the K members is one of those counted
-    with the same chance. ``K ≥ 1``; ``length = 2`` is the majority of bits.
+    with the same chance. ``1 ≤ K ≤ 2⁵³`` (2²⁰ for L > 2); ``length = 2`` is the majority of bits.
 
     Source: majority, Kanerva 1996 and Kleyko et al. 2018; the form for L > 2 is derived as above, with
     P(max ≤ c) from L independent Poisson counts given that they sum to K.
@@ -31,7 +35,8 @@ def mode_agreement(k: int, *, length: int = 2) -> float:
     >>> round(mode_agreement(3), 4), round(1 - mode_agreement(201), 5)
     (0.75, 0.47183)
     """
-    return _mode_agreement(check.integer("k", k, low=1), check.integer("length", length, low=2))
+    check.integer("length", length, low=2, high=EXACT)
+    return _mode_agreement(check.integer("k", k, low=1, high=EXACT if length == 2 else MANY), length)
 
 
 @cache
@@ -41,7 +46,7 @@ def _mode_agreement(k: int, length: int) -> float:
         half = (odd - 1) // 2
         if odd <= 10_001:
             return float(Fraction(1, 2) + Fraction(comb(odd - 1, half), 2**odd))
-        return 0.5 + exp(lgamma(odd) - 2 * lgamma(half + 1) - odd * log(2.0))
+        return 0.5 + 0.5 * (1 - 1 / (8 * half) + 1 / (128 * half**2)) / sqrt(pi * half)  # Stirling, to 10⁻¹³
     rate = k / length
     counts = np.arange(k + 1)
     poisson = np.exp(counts * log(rate) - rate - gammaln(counts + 1))
@@ -107,7 +112,7 @@ def with_errors(distance: float, rate: float, *, length: int = 2) -> float:
     """
     delta = number("distance", distance, 0, 1)
     b = number("rate", rate, 0, 1)
-    check.integer("length", length, low=2)
+    check.integer("length", length, low=2, high=EXACT)
     return delta + (1.0 - delta * length / (length - 1)) * b
 
 
@@ -125,5 +130,8 @@ def bundle_bits(k: int, *, length: int = 2) -> float:
     (0.52, 0.459)
     """
     delta = mode_distance(k, length=length)
+    if length == 2:  # what is left of two logarithms that cancel
+        lead = 1.0 - 2.0 * delta
+        return k * float(xlog1py(1 + lead, lead) + xlog1py(1 - lead, -lead)) / (2 * log(2))
     kept = (1 - delta) * log2(1 - delta) + (delta * log2(delta / (length - 1)) if delta > 0 else 0.0)
     return k * (log2(length) + kept)

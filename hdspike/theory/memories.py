@@ -8,7 +8,7 @@ from scipy.special import bdtr, gammaln, ndtr, ndtri_exp
 
 from hdspike import check
 from hdspike.spaces import BSC, Space
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, LONGEST, number
 
 __all__ = [
     "attention_beta",
@@ -60,7 +60,7 @@ def chance_best(items: int, *, error: float = 0.5) -> float:
     >>> round(chance_best(1000), 2), round(chance_best(1_000_000, error=0.01), 2)
     (3.2, 5.61)
     """
-    check.integer("items", items, low=1)
+    check.integer("items", items, low=1, high=EXACT)
     return float(ndtri_exp(np.log1p(-number("error", error, 0, 1, open_=True)) / items))
 
 
@@ -75,7 +75,7 @@ def sdm_share(dim: int, radius: int) -> float:
     >>> round(sdm_share(1000, 451), 5)
     0.00107
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=LONGEST)
     return float(bdtr(check.integer("radius", radius, low=0, high=dim), dim, 0.5))
 
 
@@ -85,7 +85,7 @@ def sdm_radius(dim: int, share: float) -> int:
     >>> sdm_radius(1000, 0.001)
     451
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=LONGEST)
     wanted = number("share", share, 0, 1)
     if wanted == 0:
         raise ValueError("share must be in (0, 1], got 0")
@@ -101,8 +101,8 @@ def sdm_best_share(locations: int, stored: int) -> float:
     >>> round(sdm_best_share(1_000_000, 10_000), 6)
     0.000368
     """
-    check.integer("locations", locations, low=1)
-    check.integer("stored", stored, low=1)
+    check.integer("locations", locations, low=1, high=EXACT)
+    check.integer("stored", stored, low=1, high=EXACT)
     return min(0.5, float((2 * locations * stored) ** (-1 / 3)))
 
 
@@ -118,7 +118,7 @@ def circle_intersection(dim: int, radius: int, distance: int) -> float:
     >>> round(1e6 * circle_intersection(1000, 451, 0), 1), round(1e6 * circle_intersection(1000, 451, 500), 2)
     (1071.9, 1.1)
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=LONGEST)
     check.integer("radius", radius, low=0, high=dim)
     return _intersection(dim, radius, check.integer("distance", distance, low=0, high=dim))
 
@@ -145,7 +145,7 @@ def attention_beta(dim: int, radius: int, *, high: int | None = None) -> tuple[f
     >>> [round(x, 3) for x in attention_beta(64, 5)], [round(x, 3) for x in attention_beta(1000, 451, high=451)]
     ([32.951, 0.97], [5.959, 0.992])
     """
-    check.integer("dim", dim, low=2)
+    check.integer("dim", dim, low=2, high=LONGEST)
     check.integer("radius", radius, low=1, high=dim)
     last = min(dim, 2 * radius)
     if high is not None:
@@ -170,8 +170,8 @@ def _overlaps(dim: int, radius: int) -> tuple[float, float, float]:
 
 def _signal(dim: int, locations: int, radius: int, stored: int, distance: int) -> tuple[float, float, float]:
     """Mean, deviation and, where data are addresses, pull to the address read, of one summed bit."""
-    check.integer("locations", locations, low=1)
-    check.integer("stored", stored, low=1)
+    check.integer("locations", locations, low=1, high=EXACT)
+    check.integer("stored", stored, low=1, high=EXACT)
     own = locations * circle_intersection(dim, radius, distance)
     mean, square, pull = _overlaps(dim, radius)
     noise = own * (1 - own / locations) + (stored - 1) * (locations * (mean - square) + locations**2 * square)

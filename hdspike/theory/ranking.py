@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.special import bdtr, bdtrc, gammaln, xlog1py, xlogy
+from scipy.special import bdtr, bdtrc, betainc, gammaln, xlog1py, xlogy
 
 from hdspike import check
 from hdspike.theory.bundles import mode_agreement
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, PLACES, number
 from hdspike.theory.retrieval import binomial
 from hdspike.theory.unions import top_share_or
 
@@ -34,8 +34,8 @@ def top_share(dim: int, items: int, k: int, *, length: int = 2) -> float:
     >>> round(top_share(784, 1000, 15), 3)
     0.994
     """
-    n = check.integer("dim", dim, low=1)
-    strangers = check.integer("items", items, low=1) - check.integer("k", k, low=1, high=items)
+    n = check.integer("dim", dim, low=1, high=PLACES)
+    strangers = check.integer("items", items, low=1, high=EXACT) - check.integer("k", k, low=1, high=items)
     agree, chance = mode_agreement(k, length=length), 1.0 / length
     h, own = binomial(n, agree)
     # a score s is made continuous, s + U(0, 1): the order of equal scores is then random
@@ -49,7 +49,7 @@ def top_share(dim: int, items: int, k: int, *, length: int = 2) -> float:
         # the j-th worst member lies here: one of k, j − 1 of the others below
         log_ways = gammaln(k + 1) - gammaln(j) - gammaln(k - j + 1)
         here = np.exp(log_ways + xlogy(j - 1, below) + xlog1py(k - j, -below)) * density
-        lost = float(np.sum(here * bdtrc(j - 1, strangers, above)))
+        lost = float(np.sum(here * betainc(j, strangers - j + 1, above)))  # P(Bin(strangers, above) ≥ j)
         missed += lost
         if lost < 1e-15:
             break
@@ -71,7 +71,7 @@ def smallest_top(
     goal = number("share", share, 0, 1, open_=True)
     smallest = None
     for dim in sorted(dims, reverse=True):  # from above, where the exact sum of ``or`` is short
-        side = round(check.integer("dims", dim, low=4) ** 0.5)
+        side = round(check.integer("dims", dim, low=4, high=PLACES) ** 0.5)
         if code != "bsc" and side * side != dim:
             raise ValueError(f"dims must be squares for code {code}, got {dim}")
         if code == "bsc":

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, log_ndtr
+from scipy.special import bdtr, bdtrc, log_ndtr, ndtr
 
 from hdspike import check
 from hdspike.theory.bundles import mode_distance, with_errors
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, LONGEST, PLACES, number
 
 __all__ = [
+    "accuracy_after_flips",
     "capacity",
     "retrieval",
     "retrieval_error",
@@ -20,9 +21,6 @@ __all__ = [
     "separation",
     "smallest_dim",
 ]
-
-LONGEST = 2**26
-"""Places beyond which :func:`smallest_dim` gives up."""
 
 
 def separation(dim: int, k: int, *, error: float = 0.0) -> float:
@@ -36,7 +34,7 @@ def separation(dim: int, k: int, *, error: float = 0.0) -> float:
     >>> round(separation(10_000, 201), 3), round(separation(5_000, 101), 3)
     (5.635, 5.628)
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=EXACT)
     return sqrt(dim) * (1.0 - 2.0 * with_errors(mode_distance(k), error))
 
 
@@ -52,7 +50,7 @@ def retrieval_normal(dim: int, items: int, k: int, *, error: float = 0.0) -> flo
     >>> round(retrieval_normal(10_000, 1000, 201), 4), round(retrieval_normal(5_000, 1000, 101), 4)
     (0.9874, 0.9872)
     """
-    check.integer("items", items, low=1)
+    check.integer("items", items, low=1, high=EXACT)
     centre = separation(dim, k, error=error)
     z = np.linspace(-12.0, 12.0, 4801) + centre  # a trapezoid of a smooth bell is exact to many digits
     bell = np.exp(-0.5 * (z - centre) ** 2) / sqrt(2 * pi)
@@ -88,7 +86,7 @@ def retrieval_error(
     >>> f"{retrieval_error(20_000, 1000, 201):.1e}"
     '7.4e-06'
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=PLACES)
     rivals = rivals_of(items, k, members)
     delta = with_errors(mode_distance(k, length=length), error, length=length)
     return _error(dim, min(max(1.0 - delta, 0.0), 1.0), 1.0 / length, rivals)
@@ -96,7 +94,7 @@ def retrieval_error(
 
 def rivals_of(items: Any, k: Any, members: Any) -> int:
     """How many strangers compete with a member."""
-    check.integer("items", items, low=1)
+    check.integer("items", items, low=1, high=EXACT)
     check.one_of("members", members, ("sequence", "set"))
     if members == "sequence":
         return int(items) - 1
@@ -167,7 +165,7 @@ def smallest_dim(
     """
     goal = number("error", error, 0, 1, open_=True)
     b = number("bit_errors", bit_errors, 0, 1)
-    check.integer("multiple", multiple, low=1)
+    check.integer("multiple", multiple, low=1, high=LONGEST)
     rivals = rivals_of(items, k, members)
     delta = with_errors(mode_distance(k, length=length), b, length=length)
     agree, chance = 1.0 - delta, 1.0 / length
@@ -227,8 +225,8 @@ def capacity(
     """
     goal = number("accuracy", accuracy, 0, 1, open_=True)
     check.one_of("law", law, ("normal", "sequence", "set"))
-    check.integer("dim", dim, low=1)
-    check.integer("items", items, low=1)
+    check.integer("dim", dim, low=1, high=PLACES)
+    check.integer("items", items, low=1, high=EXACT)
     step = 2 if length == 2 else 1
     if law == "normal" and length != 2:
         raise ValueError(
@@ -269,6 +267,40 @@ def retrieved_bits(items: int, accuracy: float) -> float:
     >>> retrieved_bits(1024, 1.0), round(retrieved_bits(1024, 1 / 1024), 9)
     (10.0, 0.0)
     """
-    m, p = check.integer("items", items, low=2), number("accuracy", accuracy, 0, 1)
+    m, p = check.integer("items", items, low=2, high=EXACT), number("accuracy", accuracy, 0, 1)
     missed = (1 - p) * np.log2((1 - p) / (m - 1)) if p < 1 else 0.0
     return float(np.log2(m) + (p * np.log2(p) if p > 0 else 0.0) + missed)
+
+
+def accuracy_after_flips(distances: Any, right: Any, rate: float, dim: int) -> float:
+    r"""Share of queries whose nearest vector is the right one, after each stored bit is inverted with chance b.
+
+    .. math:: P = \mathrm E_z \prod_{r} \Phi\Bigl(\frac{(1 - 2b)(h_r - h) }{\sigma} + z\Bigr)
+              \qquad \sigma^2 = N\,b\,(1 - b), \quad z \sim \mathcal N(0, 1)
+
+    where h_r are the ``distances`` ``(queries, vectors)`` over N = ``dim`` bits before, h that to the vector ``right``
+    ``(queries,)``, and r runs over the others: a distance moves to one of mean ``h + b(N − 2h)`` and variance σ², by
+    itself for each stored vector. A normal approximation; ``b`` = ``rate`` ∈ [0, 1]. At b = 0 ties are lost.
+
+    >>> round(accuracy_after_flips([[400, 500]], [0], 0.0, 1000), 3)
+    1.0
+    >>> round(accuracy_after_flips([[400, 500]], [0], 0.4, 1000), 3)
+    0.819
+    """
+    h, true = np.asarray(distances, dtype=np.float64), check.array("right", right, np.int64, ndim=1)
+    if h.ndim != 2 or len(h) != len(true) or 0 in h.shape:
+        raise ValueError(
+            f"distances must have shape ({len(true)}, vectors), a row for each right, got {h.shape}"
+        )
+    if true.min() < 0 or true.max() >= h.shape[1]:
+        raise ValueError(f"right must be in [0, {h.shape[1]}), got {true.min()} … {true.max()}")
+    b = number("rate", rate, 0, 1)
+    sigma = sqrt(check.integer("dim", dim, low=1, high=EXACT) * b * (1 - b))
+    rival = np.ones_like(h, dtype=bool)
+    rival[np.arange(len(true)), true] = False
+    leads = (h[rival].reshape(len(h), -1) - h[~rival][:, None]) * (1 - 2 * b)
+    if sigma == 0:
+        return float((leads > 0).all(axis=1).mean())
+    nodes, weights = np.polynomial.hermite_e.hermegauss(41)
+    each = ndtr(leads[:, :, None] / sigma + nodes).prod(axis=1)
+    return float((each @ weights).mean() / weights.sum())

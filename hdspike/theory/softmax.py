@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from hdspike import check
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, LONGEST, number
 
 __all__ = [
     "attention_error",
@@ -61,10 +61,10 @@ def dropped_mass_sample(
     """
     s = number("share", share, 0, 1)
     deviation = number("sigma", sigma, 0, 700)
-    check.integer("keys", keys, low=1)
+    check.integer("keys", keys, low=1, high=LONGEST)
     k = min(keys, max(1, round(s * keys)))
     random = check.generator(rng)
-    out = np.empty(check.integer("draws", draws, low=1))
+    out = np.empty(check.integer("draws", draws, low=1, high=LONGEST))
     for i in range(draws):
         x = random.standard_normal(keys)
         weight = np.exp(deviation * (x - x.max()))
@@ -84,7 +84,7 @@ def softmax_entropy(keys: int, sigma: float, *, share: float = 1.0) -> float:
     few keys' worth (random energy model, Derrida 1981); there the value returned is held at 0 or above.
     Uniform winners have ``ln k`` instead.
     """
-    check.integer("keys", keys, low=1)
+    check.integer("keys", keys, low=1, high=EXACT)
     deviation = number("sigma", sigma, 0, 1e3)
     s = number("share", share, 0, 1)
     if s == 0:
@@ -138,4 +138,4 @@ def sharpness_needed(dim: int, share: float, loss: float) -> float:
     """
     s = number("share", share, 0, 1, open_=True)
     epsilon = number("loss", loss, 0, 1, open_=True)
-    return max(0.0, sqrt(check.integer("dim", dim, low=1)) * float(-ndtri(s) - ndtri(epsilon)))
+    return max(0.0, sqrt(check.integer("dim", dim, low=1, high=EXACT)) * float(-ndtri(s) - ndtri(epsilon)))

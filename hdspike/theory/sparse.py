@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hdspike import check
-from hdspike.theory.interval import number
+from hdspike.theory.interval import EXACT, number
 
 __all__ = [
     "chance_touched",
@@ -23,7 +23,7 @@ __all__ = [
 
 def match_chance(length: int) -> float:
     """Chance that one block of two random sparse block codes matches: ``1/L``, L = ``length`` ≥ 2."""
-    return 1.0 / check.integer("length", length, low=2)
+    return 1.0 / check.integer("length", length, low=2, high=EXACT)
 
 
 def chance_touched(blocks: int, length: int) -> float:
@@ -35,7 +35,7 @@ def chance_touched(blocks: int, length: int) -> float:
     >>> round(chance_touched(128, 1024), 3)
     0.118
     """
-    check.integer("blocks", blocks, low=1)
+    check.integer("blocks", blocks, low=1, high=EXACT)
     return float(-np.expm1(blocks * np.log1p(-match_chance(length))))
 
 
@@ -63,7 +63,7 @@ def false_match(dim: int, active: int, synapses: int, theta: int) -> float:
     >>> f"{false_match(100_000, 2_000, 8, 8):.5e}", f"{false_match(4096, 32, 32, 16):.1e}"
     ('2.52507e-14', '1.2e-27')
     """
-    n = check.integer("dim", dim, low=1)
+    n = check.integer("dim", dim, low=1, high=EXACT)
     a = check.integer("active", active, low=0, high=dim)
     s = check.integer("synapses", synapses, low=0, high=dim)
     x = max(check.integer("theta", theta, low=0), a + s - n, 0)
@@ -95,7 +95,7 @@ def code_bits(dim: int, ones: int) -> float:
     >>> round(code_bits(10_000, 32), 2)
     307.47
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=EXACT)
     check.integer("ones", ones, low=0, high=dim)
     return log2(comb(dim, ones))
 
@@ -109,7 +109,7 @@ def events_per_pair(dim: int, ones: int) -> float:
     >>> events_per_pair(1024, 32), events_per_pair(4096, 32)
     (1.0, 0.25)
     """
-    w = check.integer("ones", ones, low=0, high=check.integer("dim", dim, low=1))
+    w = check.integer("ones", ones, low=0, high=check.integer("dim", dim, low=1, high=EXACT))
     return w * w / dim
 
 
@@ -121,7 +121,7 @@ def keys_per_event(dim: int, ones: int) -> float:
     >>> keys_per_event(100_000, 32)
     97.65625
     """
-    w = check.integer("ones", ones, low=1, high=check.integer("dim", dim, low=1))
+    w = check.integer("ones", ones, low=1, high=check.integer("dim", dim, low=1, high=EXACT))
     return dim / (w * w)
 
 
@@ -135,7 +135,7 @@ def events_by_counts(counts: Any, keys: int) -> float:
     (0.25, 0.8575)
     """
     df = check.array("counts", counts, np.int64)
-    n = check.integer("keys", keys, low=1)
+    n = check.integer("keys", keys, low=1, high=EXACT)
     if df.size and (df.min() < 0 or df.max() > n):
         raise ValueError(f"counts must be in [0, {n}], got {df.min()} … {df.max()}")
     return float(np.sum(np.square(df / n)))
@@ -152,6 +152,6 @@ def events_with_shared(dim: int, ones: int, shared: float) -> float:
     >>> round(events_with_shared(4096, 32, 0.0), 4), round(events_with_shared(2**20, 32, 0.34), 4)
     (0.25, 0.341)
     """
-    w = check.integer("ones", ones, low=1, high=check.integer("dim", dim, low=1))
+    w = check.integer("ones", ones, low=1, high=check.integer("dim", dim, low=1, high=EXACT))
     c = number("shared", shared, 0, w)
     return c + (1 - c / w) * events_per_pair(dim, w)

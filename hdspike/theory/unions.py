@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from hdspike import check
-from hdspike.theory.interval import number
-from hdspike.theory.retrieval import LONGEST, rivals_of
+from hdspike.theory.interval import EXACT, LONGEST, number
+from hdspike.theory.retrieval import rivals_of
 from hdspike.theory.sparse import match_chance
 
 __all__ = ["contained", "contained_blocks", "or_density", "or_error", "smallest_union", "top_share_or"]
@@ -29,9 +29,9 @@ def or_density(dim: int, ones: int, count: int) -> float:
     >>> round(or_density(1000, 10, 50), 4)
     0.395
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=EXACT)
     check.integer("ones", ones, low=0, high=dim)
-    check.integer("count", count, low=0)
+    check.integer("count", count, low=0, high=EXACT)
     if ones == dim:
         return 1.0 if count else 0.0
     return float(-np.expm1(count * np.log1p(-ones / dim)))
@@ -50,9 +50,9 @@ def contained(dim: int, ones: int, count: int, *, stranger: int | None = None) -
     >>> round(contained(64, 4, 8), 5), round(or_density(64, 4, 8) ** 4, 5)
     (0.02357, 0.02645)
     """
-    check.integer("dim", dim, low=1)
+    check.integer("dim", dim, low=1, high=EXACT)
     w = check.integer("ones", ones, low=0, high=dim)
-    k = check.integer("count", count, low=0)
+    k = check.integer("count", count, low=0, high=EXACT)
     v = w if stranger is None else check.integer("stranger", stranger, low=0, high=dim)
     if v == 0:
         return 1.0
@@ -79,8 +79,8 @@ def contained_blocks(blocks: int, length: int, count: int) -> float:
     >>> f"{contained_blocks(12, 12, 5):.1e}"
     '3.7e-06'
     """
-    check.integer("blocks", blocks, low=1)
-    check.integer("count", count, low=0)
+    check.integer("blocks", blocks, low=1, high=EXACT)
+    check.integer("count", count, low=0, high=EXACT)
     return float((-np.expm1(count * np.log1p(-match_chance(length)))) ** blocks)
 
 
@@ -102,7 +102,11 @@ def top_share_or(blocks: int, length: int, items: int, k: int) -> float:
     """
     rivals = rivals_of(items, k, "set")
     return 1.0 - _lost(
-        check.integer("blocks", blocks, low=1), check.integer("length", length, low=2), rivals, k, k
+        check.integer("blocks", blocks, low=1, high=EXACT),
+        check.integer("length", length, low=2, high=EXACT),
+        rivals,
+        k,
+        k,
     )
 
 
@@ -116,7 +120,13 @@ def or_error(blocks: int, length: int, items: int, k: int, *, members: str = "se
     '0.0046'
     """
     rivals = rivals_of(items, k, members)
-    return _lost(check.integer("blocks", blocks, low=1), check.integer("length", length, low=2), rivals, k, 1)
+    return _lost(
+        check.integer("blocks", blocks, low=1, high=EXACT),
+        check.integer("length", length, low=2, high=EXACT),
+        rivals,
+        k,
+        1,
+    )
 
 
 def smallest_union(items: int, k: int, error: float, *, length: int, members: str = "set") -> int:
@@ -132,7 +142,7 @@ def smallest_union(items: int, k: int, error: float, *, length: int, members: st
     """
     goal = number("error", error, 0, 1, open_=True)
     rivals = rivals_of(items, k, members)
-    check.integer("length", length, low=2)
+    check.integer("length", length, low=2, high=EXACT)
     high = 1
     while (
         rivals * contained_blocks(high, length, k) > goal
