@@ -2,11 +2,12 @@
 
     python benchmarks/bits.py [--json FILE] [--rounds N] [--only TEXT]
 
-Peers: NumPy always; torchhd, faiss and CBHV where the extra ``bench`` is installed (`make bench` installs it), each with
-as many threads as we take. Rows: ``{workload, size, peer, ours_s, peer_s, ratio, bar, bound, bound_ratio, gbs,
-threads}``. ratio = peer ÷ ours, above 1 we are faster; bar = what the project asks of it; bound_ratio = our time ÷ the
-time that the bound allows, measured in the same run on one thread (``× T``: on all T); gbs = the bytes that the bound
-counts, per second of ours. Where a peer works on another dimension its time is taken per bit.
+Peers: NumPy always; torchhd, faiss and CBHV where the extra ``bench`` is installed (`make bench` installs it), each
+with as many threads as we take. Short work is timed in its steady state, after an untimed call. Rows: ``{workload,
+size, peer, ours_s, peer_s, ratio, bar, bound, bound_ratio, gbs, threads}``. ratio = peer ÷ ours, above 1 we are
+faster; bar = what the project asks of it; bound_ratio = our time ÷ the time that the bound allows, measured in the
+same run on one thread (``× T``: on all T); gbs = the bytes that the bound counts, per second of ours. Where a peer
+works on another dimension its time is taken per bit.
 """
 
 import argparse

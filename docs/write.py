@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hdspike import report, sim, substrate
+from hdspike import datasets, report, sim, substrate
 from hdspike.datasets import registry
 from hdspike.files import write_text
 from hdspike.idea import si
@@ -226,7 +226,7 @@ def main() -> None:
     fill(ROOT / "docs" / "decisions.md", {"places": places(n), "theta": theta(result)})
     fill(ROOT / "docs" / "energy.md", {"constants": substrate.markdown()})
     fill(ROOT / "docs" / "data.md", {"sets": registry.markdown()})
-    fill(ROOT / "docs" / "learners.md", {"learners": compare.markdown(compare.compare())})
+    fill(ROOT / "docs" / "learners.md", {"learners": compare.markdown(compare.compare(datasets.load))})
     benched = ROOT / "figures" / "bench"
     found = {name: json.loads((benched / f"{name}.json").read_text("utf-8")) for name in ("bits", "million")}
     fill(ROOT / "README.md", {"bench": bench_short(found["bits"])})

@@ -97,6 +97,12 @@ CASES = [
     (lambda: counters.add(HELD, WORDS, [0], 2, 1), ValueError, r"classes must be in \[0, 2\)"),
     (lambda: counters.add(HELD, WORDS, [0], 0, 0.5), TypeError, "weights must have dtype int64"),
     (lambda: counters.add(HELD, WORDS, [0], 0, 2**31), ValueError, "weights must keep every counter below"),
+    (
+        lambda: counters.add(HELD, WORDS, [0], 0, [-(2**63)]),
+        ValueError,
+        "weights must keep every counter below",
+    ),
+    (lambda: counters.add(HELD, WORDS, [0, 0], 0, [-(2**63)] * 2), ValueError, "weights must keep every"),
     (lambda: counters.add(HELD, WORDS, [0, 1], [0, 1, 0], 1), ValueError, "rows, classes and weights must"),
     (lambda: counters.dot(WORDS, HELD.astype(float)), TypeError, "counters must have dtype int32"),
     (lambda: counters.dot(WORDS, HELD[0]), ValueError, "counters must have 2 dimension"),

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from hdspike import bits, check
+from hdspike import bits
 from hdspike.learn.classifier import HypervectorClassifier
+from hdspike.learn.model import fits
 from hdspike.learn.prototypes import Prototypes
 
 __all__ = ["CentroidClassifier"]
@@ -83,10 +84,12 @@ class CentroidClassifier(HypervectorClassifier):
         return ("classes_", "owners_", "counters_", "seeds_")
 
     def _restore(self) -> None:
-        made = Prototypes(self.owners_, check.integer("dim", self.dim_, low=1), binary=self.binary)
-        if self.counters_.shape != made.counters.shape or self.seeds_.shape != made.seeds.shape:
-            raise ValueError(f"counters of shape {self.counters_.shape} do not fit")
+        self._restore_classes()
+        if not np.array_equal(self.owners_, np.arange(len(self.classes_))):
+            raise ValueError("array owners_ must name the classes in order")
+        fits("counters_", self.counters_, np.int32, len(self.classes_), self.dim_)
+        fits("seeds_", self.seeds_, np.uint64, len(self.classes_))
+        made = Prototypes(self.owners_, self.dim_, binary=self.binary)
         made.counters[:], made.seeds[:] = self.counters_, self.seeds_
         self._made = made
         self._keep(made)
-        super()._restore()

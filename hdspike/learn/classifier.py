@@ -1,5 +1,6 @@
 """What all classifiers share: labels, prediction by the most similar prototype, epochs with early stopping."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -8,25 +9,17 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from hdspike import bits, check
+from hdspike import check
 from hdspike.learn import counters as _counters
 from hdspike.learn.cluster import k_majority
-from hdspike.learn.model import HypervectorModel
+from hdspike.learn.model import HypervectorModel, fits, fits_words
 from hdspike.learn.progress import track
 from hdspike.learn.prototypes import Prototypes, cosines, similarities
+from hdspike.learn.settings import fraction, truth
 
-__all__ = ["HypervectorClassifier", "accuracy", "batch_rows", "fraction", "rivals", "start"]
+__all__ = ["HypervectorClassifier", "accuracy", "batch_rows", "rivals", "start"]
 
 State = TypeVar("State")
-
-
-def fraction(name: str, value: Any, low: float, high: float) -> float:
-    """``value`` as a float in ``[low, high)``."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, not {value!r} of type {type(value).__name__}")
-    if not low <= value < high:
-        raise ValueError(f"{name} must be in [{low}, {high}), got {value}")
-    return float(value)
 
 
 def batch_rows(value: Any, rows: int) -> int:
@@ -70,8 +63,7 @@ class HypervectorClassifier(ClassifierMixin, HypervectorModel):
     def _start_labels(self, X: Any, y: Any) -> tuple[Any, NDArray[np.int64], np.random.Generator]:
         if y is None:
             raise ValueError("y must be given: requires y to be passed, but the target y is None")
-        if not isinstance(self.binary, bool | np.bool_):
-            raise TypeError(f"binary must be True or False, not {self.binary!r}")
+        truth("binary", self.binary)
         words, y, random = self._begin(X, y)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -86,13 +78,23 @@ class HypervectorClassifier(ClassifierMixin, HypervectorModel):
         return ("classes_", "owners_", "prototypes_" if self.binary else "counters_")
 
     def _restore(self) -> None:
-        held, width = (
-            (self.prototypes_, bits.word_count(self.dim_)) if self.binary else (self.counters_, self.dim_)
-        )
-        if held.ndim != 2 or held.shape != (len(self.owners_), width) or self.classes_.ndim != 1:
-            raise ValueError(f"prototypes of shape {held.shape} do not fit")
-        if self.owners_.min() < 0 or self.owners_.max() >= len(self.classes_):
-            raise ValueError("owners are not classes")
+        self._restore_classes()
+        if self.binary:
+            fits_words("prototypes_", self.prototypes_, len(self.owners_), self.dim_)
+        else:
+            fits("counters_", self.counters_, np.int32, len(self.owners_), self.dim_)
+
+    def _restore_classes(self) -> None:
+        truth("binary", self.binary)
+        classes, owners = self.classes_, self.owners_
+        fits("classes_", classes, np.asarray(classes).dtype, np.size(classes))
+        if classes.dtype.kind == "U" and classes.view(np.uint32).max(initial=0) > sys.maxunicode:
+            raise ValueError("array classes_ must be text")
+        if not np.all(classes[:-1] < classes[1:]):
+            raise ValueError("array classes_ must be distinct and in order")
+        fits("owners_", owners, np.int64, np.size(owners))
+        if not np.array_equal(np.unique(owners), np.arange(max(1, len(classes)))):
+            raise ValueError(f"array owners_ must name each of the {len(classes)} classes, and no other")
 
     # --- prediction ----------------------------------------------------------------------------------
 
@@ -122,7 +124,7 @@ class HypervectorClassifier(ClassifierMixin, HypervectorModel):
     def _hold_out(self, labels: Any, rng: np.random.Generator) -> tuple[Any, Any]:
         """Rows to train on and rows to validate on; each class keeps at least one row to train on."""
         share = fraction("validation_fraction", self.validation_fraction, 0.0, 1.0)
-        if not self.early_stopping:
+        if not truth("early_stopping", self.early_stopping):
             return np.arange(len(labels)), np.arange(0)
         held = []
         for label in np.unique(labels):

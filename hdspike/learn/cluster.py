@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClusterMixin, TransformerMixin
 
 from hdspike import bits, check
-from hdspike.learn.model import HypervectorModel
+from hdspike.learn.model import HypervectorModel, fits, fits_words
 from hdspike.learn.progress import track
 from hdspike.learn.prototypes import Prototypes
 
@@ -151,5 +151,10 @@ class HDCluster(ClusterMixin, TransformerMixin, HypervectorModel):
         return ("labels_", "centres_", "inertia_", "n_iter_")
 
     def _restore(self) -> None:
-        if self.centres_.ndim != 2 or self.centres_.shape[1] != bits.word_count(self.dim_):
-            raise ValueError(f"centres of shape {self.centres_.shape} do not fit")
+        count = np.shape(self.centres_)[0]
+        fits_words("centres_", self.centres_, check.integer("centres_", count, low=1), self.dim_)
+        fits("labels_", self.labels_, np.int64, np.size(self.labels_))
+        if self.labels_.size and not 0 <= self.labels_.min() <= self.labels_.max() < count:
+            raise ValueError(f"array labels_ must be in [0, {count})")
+        check.integer("inertia_", self.inertia_, low=0)
+        check.integer("n_iter_", self.n_iter_, low=0)

@@ -82,12 +82,15 @@ def add(out: Counters, words: Words, rows: Any, classes: Any, weights: Any) -> N
     for name, value, size in (("rows", row, len(given)), ("classes", target, len(out))):
         if value.min() < 0 or value.max() >= size:
             raise ValueError(f"{name} must be in [0, {size}), got {value.min()} … {value.max()}")
-    reach = int(np.abs(weight).max()) * len(weight)
-    if reach > LIMIT // 2:  # so many that the exact bound is worth its time
+    largest = max(int(weight.max()), -int(weight.min()))  # not np.abs: −2^63 has no opposite
+    reach = largest * len(weight)
+    if largest > LIMIT:
+        reach = largest
+    elif reach > LIMIT // 2:  # so many that the exact bound is worth its time
         reach = int(np.abs(weight).sum())
     if reach + max(int(out.max()), -int(out.min())) > LIMIT:
         raise ValueError(
-            f"weights must keep every counter below 2^31, got weights that sum to {reach} in size"
+            f"weights must keep every counter below 2^31, got weights that sum to {reach} or more in size"
         )
     small = weight.astype(np.int32)
     halves = given.astype("<u8", copy=False).view(np.uint32)

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hdspike import bits, check, encode
 from hdspike.learn.progress import track
+from hdspike.learn.settings import truth
 from hdspike.spaces import BSC
 
 __all__ = ["METHODS", "HypervectorEncoder"]
@@ -19,6 +20,18 @@ FEATURE, WEIGHT, TURN = 2**10, 2**10, 2**16
 REACH = 2**10
 MOST_FEATURES = 2**16
 BLOCK = 2**22
+
+
+def _moments(given: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each column, finite for all that doubles hold."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = given.mean(axis=0), given.std(axis=0)
+    large = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(spread)))
+    if len(large):
+        most = np.abs(given[:, large]).max(axis=0)
+        mean[large] = (given[:, large] / most).mean(axis=0) * most
+        spread[large] = (given[:, large] / most).std(axis=0) * most
+    return mean, spread
 
 
 class HypervectorEncoder(TransformerMixin, BaseEstimator):
@@ -76,20 +89,23 @@ class HypervectorEncoder(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> "HypervectorEncoder":
         """Learn the mean, spread and range of each feature; draw the seed."""
         given = validate_data(self, X, dtype=np.float64)
+        self._check(given.shape[1])
+        self.mean_, spread = _moments(given)
+        self.scale_ = np.where(spread > 0, spread, 1.0)
+        self.low_, self.high_ = given.min(axis=0), given.max(axis=0)
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return self._draw()
+
+    def _check(self, features: int) -> None:
+        """The settings, of a fit or of a file."""
+        truth("verbose", self.verbose)
         check.integer("dim", self.dim, low=1)
         check.one_of("method", self.method, METHODS)
         check.integer("levels", self.levels, low=2)
         if not (np.isreal(self.gamma) and 0 < float(self.gamma) < 2**20):
             raise ValueError(f"gamma must be a number above 0 and below 2^20, got {self.gamma!r}")
-        if given.shape[1] > MOST_FEATURES:
-            raise ValueError(f"X must have at most {MOST_FEATURES} features, got {given.shape[1]}")
-        with np.errstate(over="ignore"):
-            spread = given.std(axis=0)
-            self.mean_ = given.mean(axis=0)
-        self.scale_ = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
-        self.low_, self.high_ = given.min(axis=0), given.max(axis=0)
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return self._draw()
+        if features > MOST_FEATURES:
+            raise ValueError(f"X must have at most {MOST_FEATURES} features, got {features}")
 
     def _draw(self) -> "HypervectorEncoder":
         """The random parts, from the seed alone: what a saved model need not hold."""
@@ -110,7 +126,9 @@ class HypervectorEncoder(TransformerMixin, BaseEstimator):
         return self
 
     def _standard(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.rint(np.clip((given - self.mean_) / self.scale_, -REACH, REACH) * FEATURE)
+        with np.errstate(over="ignore"):  # halves, whose difference is always finite
+            z = (given / 2 - self.mean_ / 2) / self.scale_
+            return np.rint(np.clip(2 * z, -REACH, REACH) * FEATURE)
 
     def _project(self, given: NDArray[np.float64]) -> NDArray[np.bool_]:
         sums = self._standard(given) @ self.weights_
@@ -120,8 +138,9 @@ class HypervectorEncoder(TransformerMixin, BaseEstimator):
         return ((sums.astype(np.int64) + self.phases_ + quarter) & (4 * quarter - 1)) < 2 * quarter
 
     def _record(self, given: NDArray[np.float64]) -> NDArray[np.uint64]:
-        width = np.where(self.high_ > self.low_, self.high_ - self.low_, 1.0)
-        share = np.clip((given - self.low_) / width, 0.0, 1.0)
+        half = self.high_ / 2 - self.low_ / 2  # halves, whose difference is always finite
+        with np.errstate(over="ignore"):
+            share = np.clip((given / 2 - self.low_ / 2) / np.where(half > 0, half, 1.0), 0.0, 1.0)
         level = np.rint(share * (self.levels - 1)).astype(np.int64)
         return encode.record(BSC(self.dim), self.ids_, self.level_words_[level])
 

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from hdspike import bits
 from hdspike.learn import counters as _counters
-from hdspike.learn.classifier import HypervectorClassifier, accuracy, batch_rows, fraction, start
+from hdspike.learn.classifier import HypervectorClassifier, accuracy, batch_rows, start
 from hdspike.learn.prototypes import similarities
+from hdspike.learn.settings import fraction
 
 __all__ = ["LeHDCClassifier"]
 

@@ -1,6 +1,8 @@
 """What all learners share: features or words in, packed vectors inside, a file format without pickle."""
 
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,11 +15,24 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hdspike import bits, check, files
 from hdspike.hypervector import Hypervectors
 from hdspike.learn.encoder import METHODS, HypervectorEncoder
+from hdspike.learn.settings import truth
 
-__all__ = ["HypervectorModel", "load"]
+__all__ = ["HypervectorModel", "fits", "fits_words", "load"]
 
 VERSION = 1
 STATE = ("mean_", "scale_", "low_", "high_")
+DTYPES = ("|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f4", "<f8")
+LABELS = re.compile(r"<U[1-9][0-9]{0,5}|<f2")  # what class labels may be besides
+DAMAGE = (
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 
 
 class HypervectorModel(BaseEstimator):
@@ -62,6 +77,7 @@ class HypervectorModel(BaseEstimator):
         self, X: Any, y: Any = None, **options: Any
     ) -> tuple[NDArray[np.uint64], Any, np.random.Generator]:
         """Check the settings, fit the encoder: the words and y of a fit, and its generator."""
+        truth("verbose", self.verbose)
         state = check_random_state(self.random_state)
         random = np.random.default_rng(int(state.randint(2**31 - 1)))
         if hasattr(self, "dim_"):
@@ -109,7 +125,7 @@ class HypervectorModel(BaseEstimator):
         params = {name: value for name, value in self.get_params(deep=False).items() if name != "encoder"}
         if not isinstance(params.get("random_state"), int | np.integer | None):
             params["random_state"] = None
-        arrays = {name: np.asarray(getattr(self, name)) for name in self._saved()}
+        arrays = {name: _storable(name, getattr(self, name)) for name in self._saved()}
         own = None
         if self.encoder_ is not None:
             own = {**self.encoder_.get_params(), "random_state": None, "seed": self.encoder_.seed_}
@@ -124,13 +140,21 @@ class HypervectorModel(BaseEstimator):
                 [name, value.dtype.newbyteorder("<").str, list(value.shape)] for name, value in arrays.items()
             ],
         }
-        for name, value in arrays.items():
-            if value.dtype.kind not in "biufU":
-                raise TypeError(f"{name} must be numbers or text to be saved, got dtype {value.dtype}")
         parts = [np.ascontiguousarray(v, dtype=v.dtype.newbyteorder("<")).tobytes() for v in arrays.values()]
         text = json.dumps(head, allow_nan=False).encode()
         body = np.frombuffer(text + b"".join(parts), dtype=np.uint8)
         files.save_array(path, body, model=type(self).__name__, model_version=VERSION, head=len(text))
+
+
+def _storable(name: str, value: Any) -> NDArray[Any]:
+    """What is learned as numbers or text: objects that are text throughout become text."""
+    given = np.asarray(value)
+    if given.dtype.kind in "OT" and given.size and all(isinstance(v, str) for v in given.flat):
+        given = given.astype(str)
+    form = given.dtype.newbyteorder("<").str
+    if form not in DTYPES and not (name == "classes_" and LABELS.fullmatch(form)):
+        raise TypeError(f"{name} must be numbers or text to be saved, got dtype {given.dtype}")
+    return given
 
 
 def _plain(value: Any) -> Any:
@@ -151,45 +175,78 @@ def load(path: str | Path) -> Any:
         raise ValueError(f"{path} must hold a model of version {VERSION}, got {meta.get('model_version')!r}")
     try:
         return _restored(kind, body.tobytes(), meta["head"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path} holds a damaged model: {error}") from error
 
 
-def _restored(kind: type[HypervectorModel], body: bytes, size: int) -> HypervectorModel:
-    head = json.loads(body[:size])
-    arrays, place = {}, size
-    for name, dtype, shape in head["arrays"]:
-        form = np.dtype(dtype)
-        if form.kind not in "biufU":
+def _arrays(body: bytes, place: int, listed: Any) -> dict[str, NDArray[Any]]:
+    """The arrays that a head lists, which fill the rest of the file."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, dtype, shape in listed:
+        if name in arrays:
+            raise ValueError(f"array {name} is there twice")
+        if dtype not in DTYPES and not (name == "classes_" and LABELS.fullmatch(dtype)):
             raise ValueError(f"array {name} has dtype {dtype}")
-        count = int(np.prod(shape, dtype=np.int64))
-        arrays[name] = (
-            np.frombuffer(body, dtype=form, count=count, offset=place)
-            .reshape(shape)
-            .astype(form.newbyteorder("="))
-        )
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"array {name} has shape {shape}")
+        form, count = np.dtype(dtype), math.prod(shape)
+        if place + count * form.itemsize > len(body):
+            raise ValueError(f"array {name} of shape {shape} is longer than the file")
+        flat = np.frombuffer(body, dtype=form, count=count, offset=place)
+        arrays[name] = flat.reshape(shape).astype(form.newbyteorder("="))
         place += count * form.itemsize
     if place != len(body):
         raise ValueError(f"{len(body) - place} bytes belong to no array")
+    return arrays
+
+
+def fits(name: str, value: Any, dtype: Any, *shape: int) -> None:
+    """Nothing, if a restored array has this dtype and shape; a scalar is one of Python's, and has none."""
+    given = np.asarray(value)
+    if given.dtype != np.dtype(dtype) or given.shape != shape:
+        raise ValueError(f"array {name} must be {np.dtype(dtype)} {shape}, it is {given.dtype} {given.shape}")
+
+
+def fits_words(name: str, value: Any, rows: int, dim: int) -> None:
+    """Nothing, if a restored array holds this many packed vectors of ``dim`` bits."""
+    fits(name, value, np.uint64, rows, bits.word_count(dim))
+    if np.any(value[:, -1] & ~bits.tail_mask(dim)):
+        raise ValueError(f"array {name} must have zero bits beyond dim {dim}")
+
+
+def _restored(kind: type[HypervectorModel], body: bytes, size: Any) -> HypervectorModel:
+    head = json.loads(body[: check.integer("head", size, low=2, high=len(body))])
+    arrays = _arrays(body, size, head["arrays"])
+    features = check.integer("features", head["features"], low=1)
+    dim = check.integer("dim", head["dim"], low=1)
     made = None
     if head["encoding"] is not None:
         settings = dict(head["encoding"])
         seed = settings.pop("seed")
         made = HypervectorEncoder(**settings)
+        made.n_features_in_ = features
+        made._check(features)
+        if made.dim != dim:
+            raise ValueError(f"the encoder makes {made.dim} bits, the model has {dim}")
         made.seed_ = check.integer("seed", seed, low=0)
-        made.n_features_in_ = check.integer("features", head["features"], low=1)
         for name in STATE:
             value = arrays.pop(f"encoder.{name}")
-            if value.shape != (made.n_features_in_,):
-                raise ValueError(f"array {name} has shape {value.shape}")
+            fits(f"encoder.{name}", value, np.float64, features)
+            if not np.isfinite(value).all():
+                raise ValueError(f"array encoder.{name} must be finite")
             setattr(made, name, value)
-        made._draw()
-    encoder = head["encoder"] if head["encoder"] is not None else clone(made)
+    elif features != bits.word_count(dim):
+        raise ValueError(f"a model of words must have {bits.word_count(dim)} of them, not {features}")
+    encoder: Any = None if made is None else clone(made)
+    if made is None or head["encoder"] is not None:
+        encoder = check.one_of("encoder", head["encoder"], METHODS if made else ("words",))
     model = kind(**{**head["params"], "encoder": encoder})
-    model.encoder_, model.dim_, model.n_features_in_ = made, head["dim"], head["features"]
+    model.encoder_, model.dim_, model.n_features_in_ = made, dim, features
     if set(arrays) != set(model._saved()):
         raise ValueError(f"it must have the arrays {model._saved()}, got {tuple(arrays)}")
     for name, value in arrays.items():
         setattr(model, name, value if value.ndim else value.item())
     model._restore()
+    if made is not None:
+        made._draw()  # last, when all that was read agrees on the dimension
     return model

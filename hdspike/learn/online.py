@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from hdspike import bits
-from hdspike.learn.classifier import HypervectorClassifier, accuracy, batch_rows, fraction, rivals
+from hdspike.learn.classifier import HypervectorClassifier, accuracy, batch_rows, rivals
 from hdspike.learn.prototypes import Prototypes
+from hdspike.learn.settings import fraction
 
 __all__ = ["OnlineHDClassifier"]
 

@@ -9,10 +9,10 @@ from sklearn.base import RegressorMixin
 from hdspike import check
 from hdspike.jit import kernel
 from hdspike.learn import counters as _counters
-from hdspike.learn.classifier import fraction
 from hdspike.learn.counters import BIT, HALF
-from hdspike.learn.model import HypervectorModel
+from hdspike.learn.model import HypervectorModel, fits
 from hdspike.learn.progress import track
+from hdspike.learn.settings import fraction
 
 __all__ = ["HDRegressor"]
 
@@ -128,5 +128,9 @@ class HDRegressor(RegressorMixin, HypervectorModel):
         return ("model_", "centre_", "unit_", "shift_")
 
     def _restore(self) -> None:
-        if self.model_.shape != (self.dim_,):
-            raise ValueError(f"a model of shape {self.model_.shape} does not fit")
+        fits("model_", self.model_, np.int32, self.dim_)
+        fits("centre_", self.centre_, np.float64)
+        fits("unit_", self.unit_, np.float64)
+        if not (np.isfinite(self.centre_) and 0 < self.unit_ < np.inf):
+            raise ValueError(f"centre_ and unit_ must be finite, unit_ above 0: {self.centre_}, {self.unit_}")
+        check.integer("shift_", self.shift_, low=0, high=63)

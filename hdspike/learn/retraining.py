@@ -5,12 +5,23 @@ from typing import Any
 import numpy as np
 
 from hdspike import bits
-from hdspike.learn.classifier import HypervectorClassifier, accuracy, batch_rows, fraction, rivals, start
+from hdspike.learn.classifier import HypervectorClassifier, accuracy, batch_rows, rivals, start
 from hdspike.learn.prototypes import Prototypes
+from hdspike.learn.settings import fraction, truth
 
 __all__ = ["RetrainingClassifier"]
 
 DEPTH = 15
+
+
+def _own_share(model: Prototypes, num: int) -> float:
+    """``min(1, (1 − ρ)/ρ)``, ρ the mean similarity of all pairs of the ``num`` vectors bundled: ``‖Σ s‖² ÷ (D·num²)``.
+
+    A correction moves what vectors share by ρ and what is one's own by 1 − ρ.
+    """
+    total = model.counters.sum(axis=0, dtype=np.int64)
+    shared = float(np.square(total, dtype=np.float64).sum()) / (model.dim * num**2)
+    return 1.0 if shared <= 0.5 else (1 - shared) / shared
 
 
 class RetrainingClassifier(HypervectorClassifier):
@@ -24,6 +35,8 @@ class RetrainingClassifier(HypervectorClassifier):
     1999): over all batches of the second half of the epochs.
 
     α falls linearly over the epochs, from ``learning_rate`` × the mean number of vectors of a class, to 1 at least.
+    With ``binary`` it is taken times ``(1 − ρ)/ρ`` where the mean similarity ρ of the vectors is above ½: a correction
+    also moves what all of them share, and through the signs a large one makes a class the nearest to everything.
     Corrections are counted per batch against the prototypes at its beginning: ``batch_size=1`` is the strictly
     sequential rule.
 
@@ -87,6 +100,7 @@ class RetrainingClassifier(HypervectorClassifier):
     def fit(self, X: Any, y: Any) -> "RetrainingClassifier":
         """Bundle each class, then correct."""
         rate = fraction("learning_rate", self.learning_rate, 0.0, 64.0)
+        truth("average", self.average)
         fraction("margin", self.margin, 0.0, 2.0)
         words, labels, random = self._start_labels(X, y)
         train, valid = self._hold_out(labels, random)
@@ -98,6 +112,8 @@ class RetrainingClassifier(HypervectorClassifier):
         total = np.zeros(model.counters.shape, dtype=np.int64)
         size = batch_rows(self.batch_size, len(words))
         several = len(self.classes_) > 1
+        if self.binary:
+            rate *= _own_share(model, len(words))
 
         def epoch(number: int) -> int:
             alpha = max(1, round(rate * (1 - number / self.epochs) * len(words) / len(self.classes_)))
