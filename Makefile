@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-modes check sims figures bench oracle clean
+.PHONY: run test test-modes test-plain test-bounds test-generic check sims figures bench oracle clean
 
 run: $(VENV)/installed
 	$(BIN)/hdspike run --out report
@@ -12,10 +12,18 @@ test: $(VENV)/test-installed
 	$(BIN)/python -m pytest
 
 # The same suite as plain Python and with every index checked, at small sizes; the bits as on a CPU without AVX.
-test-modes: $(VENV)/test-installed
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest
-	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=$(VENV)/numba-generic $(BIN)/python -m pytest tests/test_bits.py
+# `make -j2 test-modes` runs them side by side.
+test-modes: test-plain test-bounds test-generic
+
+test-plain: $(VENV)/test-installed
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -p no:cacheprovider
+
+test-bounds: $(VENV)/test-installed
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -p no:cacheprovider
+
+test-generic: $(VENV)/test-installed
+	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=$(VENV)/numba-generic \
+	  $(BIN)/python -m pytest -p no:cacheprovider tests/test_bits.py
 
 check: $(VENV)/dev-installed
 	$(BIN)/ruff check .
