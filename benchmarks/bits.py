@@ -39,7 +39,7 @@ class Row:
     size: str
     peer: str
     ours: Work
-    theirs: Work | None
+    theirs: Work
     bound: str
     octets: int
     bar: float | None = None
@@ -255,7 +255,7 @@ def measure(row: Row, rounds: int, rates: dict[str, float]) -> dict[str, Any]:
     ours_s, peer_s, ratio = paired(row.ours, row.theirs, rounds)
     return {
         "workload": row.workload, "size": row.size, "peer": row.peer, "ours_s": ours_s,
-        "peer_s": None if peer_s is None else peer_s * row.scale, "ratio": None if ratio is None else ratio * row.scale,
+        "peer_s": peer_s * row.scale, "ratio": ratio * row.scale,
         "bar": row.bar, "bound": row.bound, "bound_ratio": ours_s * rates[row.bound] / row.octets,
         "gbs": row.octets / ours_s / 1e9, "threads": numba.get_num_threads(),
     }  # fmt: skip

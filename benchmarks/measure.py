@@ -34,12 +34,9 @@ def repeats(work: Work) -> int:
     return max(2 if once < COLD else 1, round(SHORTEST / once))
 
 
-def paired(ours: Work, peer: Work | None, rounds: int) -> tuple[float, float | None, float | None]:
+def paired(ours: Work, peer: Work, rounds: int) -> tuple[float, float, float]:
     """Medians of our time, the peer's, and of the ratio peer ÷ ours, over rounds that alternate."""
-    mine = repeats(ours)
-    if peer is None:
-        return statistics.median(seconds(ours, mine) for _ in range(rounds)), None, None
-    theirs = repeats(peer)
+    mine, theirs = repeats(ours), repeats(peer)
     times = [(seconds(ours, mine), seconds(peer, theirs)) for _ in range(rounds)]
     return (
         statistics.median(a for a, _ in times),

@@ -79,3 +79,14 @@ def batch(name: str, value: NDArray[Any], *, least: int = 0) -> NDArray[Any]:
     if value.ndim != 2 or len(value) < least:
         raise ValueError(f"{name} must be a batch (n, width) with n ≥ {least}, got shape {value.shape}")
     return value
+
+
+def receiver(out: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """``out`` if it can hold a result of this shape and dtype, a new array if it is None."""
+    if out is None:
+        return np.empty(shape, dtype=dtype)
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        raise TypeError(f"out must be an array of {np.dtype(dtype)}, got {getattr(out, 'dtype', type(out))}")
+    if out.shape != shape or not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError(f"out must be contiguous, writeable and of shape {shape}, got shape {out.shape}")
+    return out

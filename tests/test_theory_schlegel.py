@@ -8,8 +8,7 @@ distance. BSDC-SEG: √D segments of √D places with one bit each, OR without t
 import numpy as np
 import pytest
 
-from hdspike import bits, theory
-from hdspike.spaces import SBC
+from hdspike import sim, theory
 from tests.conftest import JIT
 
 ITEMS, RUNS = 1000, 600
@@ -18,24 +17,9 @@ GOLDEN = {
     "or": {5: 144, 11: 256, 15: 324, 21: 400, 31: 576},
 }
 
+among_nearest = sim.load("bundle_capacity").among_nearest  # the simulation that the figure shows
+
 heavy = pytest.mark.skipif(not JIT, reason="statistics of many bundles, too slow un-jitted")
-
-
-def among_nearest(code: str, dim: int, k: int, runs: int, random: np.random.Generator) -> np.ndarray:
-    """The share of k members among the k nearest of fresh items, in each of some runs."""
-    shares = np.empty(runs)
-    for run in range(runs):
-        members = random.permutation(ITEMS)[:k]
-        if code == "bsc":
-            items = bits.random(ITEMS, dim, rng=random)
-            scores = -bits.hamming(bits.majority(items[members], dim)[None], items, dim)[0]
-        else:
-            space = SBC(dim, blocks=round(dim**0.5))
-            items = space.to_words(space.random(ITEMS, rng=random))
-            scores = bits.popcount(items & np.bitwise_or.reduce(items[members]), dim)
-        near = np.argsort(-scores, kind="stable")[:k]
-        shares[run] = np.count_nonzero(np.isin(near, members)) / k
-    return shares
 
 
 def step(dim: int) -> int:

@@ -37,9 +37,8 @@ class Counters:
         self.weight = 0
         """Total weight of what was added less what was removed; decay does not change it."""
         self._seed = ZERO
-        self._offset = (
-            0  # v = planes − offset; a vector of weight w adds 2·w·x to the planes and w to the offset
-        )
+        # v = planes − offset: a vector of weight w adds 2·w·x to the planes and w to the offset
+        self._offset = 0
         self._bound = 0  # no counter in the planes is larger than this in magnitude
         self._planes, self._desk = scratch(4, word_count(dim))
 

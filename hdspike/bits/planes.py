@@ -123,7 +123,8 @@ def _count(rows, weights, planes, desk):
             for k in range(len(rows)):
                 chosen[count] = k
                 count += (weights[k] >> bit) & 1
-            added += _add_rows(rows, chosen[:count], planes[bit:], desk)
+            some = chosen[: count if count < len(rows) else 0]  # all rows need not be gathered
+            added += _add_rows(rows, some, planes[bit:], desk)
     return added
 
 

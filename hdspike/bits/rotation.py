@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from hdspike import check
-from hdspike.bits.words import BITS, HUGE, ONE, ZERO, Words, output, tail_mask, words_of
+from hdspike.bits.words import BITS, HUGE, ONE, ZERO, Words, tail_mask, words_of
 from hdspike.jit import kernel, spread
 
 S63 = np.uint64(63)
@@ -63,7 +63,9 @@ def rotate(words: Any, dim: int, shifts: int = 1, *, out: Any = None) -> Words:
     """
     given = words_of("words", words, dim)
     shift = check.integer("shifts", shifts) % dim
-    target = output(out, given.shape, words)
+    target = check.receiver(out, given.shape, np.uint64)
+    if np.may_share_memory(target, given):
+        raise ValueError("out must not share memory with words, got one that does")
     flat, written = given.reshape(-1, given.shape[-1]), target.reshape(-1, given.shape[-1])
     mask = tail_mask(dim)
     if flat.size >= HUGE:

@@ -65,20 +65,6 @@ def mapped(array: Any) -> bool:
     return False
 
 
-def output(out: Any, shape: tuple[int, ...], *inputs: Any) -> Words:
-    """``out`` if it can take words of ``shape`` without sharing memory with an input; fresh words where it is None."""
-    if out is None:
-        return np.empty(shape, dtype=np.uint64)
-    if not isinstance(out, np.ndarray) or out.dtype != np.uint64:
-        raise TypeError(f"out must be an array of uint64, got {getattr(out, 'dtype', type(out).__name__)}")
-    if out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError(f"out must be contiguous and writeable with shape {shape}, got shape {out.shape}")
-    for given in inputs:
-        if np.may_share_memory(out, np.asarray(given)):
-            raise ValueError("out must not share memory with an input, got one that does")
-    return out
-
-
 def pack(bits: Any) -> Words:
     """Words ``(..., ⌈D/64⌉)`` of an array of zeros and ones ``(..., D)``."""
     given = np.asarray(bits)
@@ -156,10 +142,10 @@ def xor(a: Any, b: Any, dim: int, *, out: Any = None) -> Words:
             shape = np.broadcast_shapes(left.shape, right.shape)
         except ValueError as error:
             raise ValueError(f"a and b must broadcast, got shapes {left.shape} and {right.shape}") from error
-    target = output(out, shape)
+    target = check.receiver(out, shape, np.uint64)
     # Threads only where no thread can read what another has written: out is apart from, or the same as, each input.
     apart = all(target is x or not np.may_share_memory(target, x) for x in (left, right))
-    if target.size >= HUGE and left.shape == right.shape == shape and apart:
+    if target.size >= HUGE and left.shape == right.shape and apart:
         x, y, z = left.reshape(-1), right.reshape(-1), target.reshape(-1)
         spread(lambda low, high: np.bitwise_xor(x[low:high], y[low:high], out=z[low:high]), z.size)
         return target

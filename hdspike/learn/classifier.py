@@ -121,6 +121,15 @@ class HypervectorClassifier(ClassifierMixin, HypervectorModel):
 
     # --- training in epochs ----------------------------------------------------------------------------
 
+    def _start_parts(self, X: Any, y: Any) -> tuple[Any, Any, Any, Any, np.random.Generator]:
+        """Words and labels to train on, words and labels held out to check on (maybe none), and the generator."""
+        words, labels, random = self._start_labels(X, y)
+        train, valid = self._hold_out(labels, random)
+        checking, answers = words[valid], labels[valid]
+        if len(valid):  # without any, nothing is copied
+            words, labels = words[train], labels[train]
+        return words, labels, checking, answers, random
+
     def _hold_out(self, labels: Any, rng: np.random.Generator) -> tuple[Any, Any]:
         """Rows to train on and rows to validate on; each class keeps at least one row to train on."""
         share = fraction("validation_fraction", self.validation_fraction, 0.0, 1.0)

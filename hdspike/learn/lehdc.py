@@ -91,11 +91,7 @@ class LeHDCClassifier(HypervectorClassifier):
         fraction("weight_decay", self.weight_decay, 0.0, 1.0)
         if fraction("temperature", self.temperature, 0.0, np.inf) == 0:
             raise ValueError("temperature must be above 0, got 0")
-        words, labels, random = self._start_labels(X, y)
-        train, valid = self._hold_out(labels, random)
-        checking, answers = words[valid], labels[valid]
-        if len(valid):
-            words, labels = words[train], labels[train]
+        words, labels, checking, answers, random = self._start_parts(X, y)
         hashes = bits.hash64(words)
         made = start(words, labels, hashes, self.dim_, self.prototypes, binary=True, rng=random)
         descent = _Descent(self, made, words, labels, random)

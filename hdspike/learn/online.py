@@ -76,11 +76,7 @@ class OnlineHDClassifier(HypervectorClassifier):
         """One adaptive pass, then passes over what is predicted wrong."""
         if fraction("learning_rate", self.learning_rate, 0.0, 1024.0) * UNIT < 1:
             raise ValueError(f"learning_rate must be at least 1/{UNIT}, got {self.learning_rate}")
-        words, labels, random = self._start_labels(X, y)
-        train, valid = self._hold_out(labels, random)
-        checking, answers = words[valid], labels[valid]
-        if len(valid):
-            words, labels = words[train], labels[train]
+        words, labels, checking, answers, random = self._start_parts(X, y)
         hashes = bits.hash64(words)
         size = batch_rows(self.batch_size, len(words))
         model = Prototypes(np.arange(len(self.classes_)), self.dim_, binary=False)

@@ -102,11 +102,7 @@ class RetrainingClassifier(HypervectorClassifier):
         rate = fraction("learning_rate", self.learning_rate, 0.0, 64.0)
         truth("average", self.average)
         fraction("margin", self.margin, 0.0, 2.0)
-        words, labels, random = self._start_labels(X, y)
-        train, valid = self._hold_out(labels, random)
-        checking, answers = words[valid], labels[valid]
-        if len(valid):
-            words, labels = words[train], labels[train]
+        words, labels, checking, answers, random = self._start_parts(X, y)
         hashes = bits.hash64(words)
         model = start(words, labels, hashes, self.dim_, self.prototypes, binary=self.binary, rng=random)
         total = np.zeros(model.counters.shape, dtype=np.int64)

@@ -123,18 +123,6 @@ class Space(ABC):
         """``vectors`` as a checked batch ``(n, width)``."""
         return check.batch(name, self.checked(name, vectors))
 
-    def _receiver(self, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """``out`` if it can hold a result of this shape and dtype, a new array if it is None."""
-        if out is None:
-            return np.empty(shape, dtype=dtype)
-        if not isinstance(out, np.ndarray) or out.dtype != dtype:
-            raise TypeError(
-                f"out must be an array of {np.dtype(dtype)}, got {getattr(out, 'dtype', type(out))}"
-            )
-        if out.shape != shape or not (out.flags.c_contiguous and out.flags.writeable):
-            raise ValueError(f"out must be contiguous, writeable and of shape {shape}, got shape {out.shape}")
-        return out
-
 
 def plain(name: str, vectors: Any, dim: int) -> NDArray[Any]:
     """``vectors`` as an array; ragged lists, and hypervectors that know another ``dim``, are errors."""

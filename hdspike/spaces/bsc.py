@@ -62,7 +62,7 @@ class BSC(Space):
         shape = joint(("a", "b"), first, second)
         if out is None:
             return np.bitwise_xor(first, second)
-        return np.bitwise_xor(first, second, out=self._receiver(out, shape, np.uint64))
+        return np.bitwise_xor(first, second, out=check.receiver(out, shape, np.uint64))
 
     def inverse(self, a: Any) -> NDArray[np.uint64]:
         """XOR is its own inverse."""

@@ -262,7 +262,7 @@ class BSDC(SparseSpace):
         bound = self.thin(np.stack([first, second], axis=-2))
         if out is None:
             return bound
-        receiver = self._receiver(out, bound.shape, np.int32)
+        receiver = check.receiver(out, bound.shape, np.int32)
         receiver[...] = bound
         return receiver
 

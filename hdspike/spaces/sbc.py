@@ -210,7 +210,7 @@ class SBC(SparseSpace):
         """Block-wise addition modulo the block length."""
         first, second = self._raw("a", a), self._raw("b", b)
         shape = joint(("a", "b"), first, second)
-        receiver = self._receiver(out, shape, self.dtype)
+        receiver = check.receiver(out, shape, self.dtype)
         if out is not None:
             first, second = apart(first, out), apart(second, out)
         rows = []
