@@ -19,7 +19,7 @@ PUBLIC = {
     "SparseDistributedMemory": "hdspike.memory",
     "Willshaw": "hdspike.memory",
     "KWTA": "hdspike.network",
-    "Network": "hdspike.network",
+    "Layer": "hdspike.network",
     "Outcome": "hdspike.network",
     "Synapses": "hdspike.network",
     "ChipConfig": "hdspike.chip",
@@ -33,7 +33,7 @@ ROOMS = (
 )  # fmt: skip
 
 __all__ = [
-    "BSC", "BSDC", "KWTA", "SBC", "ChipConfig", "Hopfield", "Hypervectors", "ItemMemory", "Network", "Outcome",
+    "BSC", "BSDC", "KWTA", "SBC", "ChipConfig", "Hopfield", "Hypervectors", "ItemMemory", "Layer", "Outcome",
     "Resonator", "SparseDistributedMemory", "SpikingAttention", "Stimuli", "Synapses", "Willshaw",
     "__version__", "price",
 ]  # fmt: skip
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from hdspike.energy import price
     from hdspike.hypervector import Hypervectors
     from hdspike.memory import Hopfield, ItemMemory, Resonator, SparseDistributedMemory, Willshaw
-    from hdspike.network import KWTA, Network, Outcome, Synapses
+    from hdspike.network import KWTA, Layer, Outcome, Synapses
     from hdspike.spaces import BSC, BSDC, SBC
     from hdspike.spikes import Stimuli
 

@@ -23,6 +23,9 @@ __all__ = ["COMPONENTS", "Bill", "price"]
 
 COMPONENTS: dict[str, str] = {
     "synaptic_events": "compute",
+    "synaptic_events_dense": "compute",
+    "synaptic_events_sparse": "compute",
+    "synaptic_events_conv": "compute",
     "word_xors": "compute",
     "popcounts": "compute",
     "macs_fp32": "compute",
@@ -37,6 +40,8 @@ COMPONENTS: dict[str, str] = {
     "hops": "network",
     "hops_east_west": "network",
     "hops_north_south": "network",
+    "hops_off_chip": "network",
+    "accesses": "update",
     "updates": "update",
     "updates_active": "update",
     "updates_inactive": "update",

@@ -12,7 +12,7 @@ from hdspike.attention import SpikingAttention, bundle_winners, codes, select, w
 from hdspike.functional import DenseLayer
 from hdspike.hypervector import Hypervectors
 from hdspike.memory import ItemMemory
-from hdspike.network import KWTA, Network, Outcome, Synapses, from_dense
+from hdspike.network import KWTA, Layer, Outcome, Synapses, from_dense
 from hdspike.spaces import BSC, SBC
 from hdspike.spikes import EVENT, Stimuli
 
@@ -228,7 +228,7 @@ CASES: list[Case] = [
         ValueError,
         r"bias must have one value per neuron \(1\)",
     ),
-    (lambda: Network(NETWORK.synapses, np.array([0.5, 1]), END), TypeError, "bias must have dtype int32"),
+    (lambda: Layer(NETWORK.synapses, np.array([0.5, 1]), END), TypeError, "bias must have dtype int32"),
     # --- functional
     (lambda: functional.run(NETWORK, [0, 1]), TypeError, "stimuli must be Stimuli"),
     (

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hdspike import bits, functional
 from hdspike.functional import dense, readout, synapses
 from hdspike.jit import spread
-from hdspike.network import COUNTS, KWTA, Network, Outcome, Synapses, disagreement, from_dense
-from hdspike.network.neurons import integrate_and_fire
+from hdspike.network import COUNTS, KWTA, Layer, Outcome, Synapses, disagreement, from_dense
 from hdspike.spikes import Stimuli, schedule
 from tests.naive import bits as twin_bits
 from tests.naive import functional as twin
@@ -44,7 +43,7 @@ def groups(draw, neurons: int, lowest: int, highest: int) -> KWTA:
 
 
 @st.composite
-def networks(draw) -> tuple[Network, twin.Pairs]:
+def networks(draw) -> tuple[Layer, twin.Pairs]:
     """Small networks, among them all-+1 ones without weights, and explicit synapses of weight 0."""
     lines, neurons = draw(st.integers(1, 8)), draw(st.integers(1, 7))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -60,7 +59,7 @@ def networks(draw) -> tuple[Network, twin.Pairs]:
     pairs: list[list[tuple[int, int]]] = [[] for _ in range(lines)]
     for i, j in zip(line.tolist(), target.tolist(), strict=True):
         pairs[i].append((j, int(weights[i, j])))
-    return Network(synapses, bias, draw(groups(neurons, -3, 8))), pairs
+    return Layer(synapses, bias, draw(groups(neurons, -3, 8))), pairs
 
 
 @st.composite
@@ -264,9 +263,9 @@ def test_ramp_bound(neurons: list[tuple[int, bool]], data) -> None:
 def test_receive() -> None:
     targets, weights = np.array([0, 2, 2, 1], dtype=np.int32), np.array([3, -1, 0, 5], dtype=np.int8)
     potential, received = np.zeros(3, dtype=np.int32), np.zeros(3, dtype=np.int32)
-    assert integrate_and_fire._receive(targets, weights, 0, 2, potential, received) == 2
+    assert synapses._receive(targets, weights, 0, 2, potential, received) == 2
     assert (potential.tolist(), received.tolist()) == ([3, 0, -1], [1, 0, 1])
-    assert integrate_and_fire._receive_unit(targets, 1, 4, potential) == 3
+    assert synapses._receive_unit(targets, 1, 4, potential) == 3
     assert potential.tolist() == [3, 1, 1]
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdspike.network import KWTA, Network, Outcome, Synapses, disagreement, from_dense
+from hdspike.network import KWTA, Layer, Outcome, Synapses, disagreement, from_dense
 
 
 @given(st.integers(0, 6), st.integers(1, 6), st.integers(0, 2**32))
@@ -100,4 +100,4 @@ def test_disagreement() -> None:
 
 def test_network_is_checked() -> None:
     with pytest.raises(ValueError, match=r"bias must have one value per neuron \(2\), got 3"):
-        Network(Synapses.from_dense([[1, 1]]), np.zeros(3, dtype=np.int32), KWTA(1, 1, "end"))
+        Layer(Synapses.from_dense([[1, 1]]), np.zeros(3, dtype=np.int32), KWTA(1, 1, "end"))

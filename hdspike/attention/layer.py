@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hdspike import check, functional
 from hdspike.attention import codes, select
-from hdspike.network import KWTA, Network, Outcome
+from hdspike.network import KWTA, Layer, Outcome
 from hdspike.spaces import BSC, Space
 from hdspike.spikes import Stimuli, schedule
 
@@ -42,7 +42,7 @@ class SpikingAttention:
             self.code.lines
         )
         self._active = self._mean_active(self.keys)
-        self._network: Network | None = None
+        self._network: Layer | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -63,7 +63,7 @@ class SpikingAttention:
         return select.make(self.rule, k=self.k, top=self.code.top, theta=self.theta)
 
     @property
-    def network(self) -> Network:
+    def network(self) -> Layer:
         """The layer as a network, for any runner. Dense keys take lines × keys synapses."""
         if self._network is None:
             self._network = self.code.network(self.keys, self.kwta)

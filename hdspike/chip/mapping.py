@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hdspike.chip.config import ChipConfig
 from hdspike.jit import kernel
-from hdspike.network import Network
+from hdspike.network import Layer
 from hdspike.network.synapses import Synapses
 
 __all__ = ["Mapping", "capacity", "place"]
@@ -169,7 +169,7 @@ def capacity(synapses: Synapses, config: ChipConfig) -> int:
     return int(fill(synapses, config)[0])
 
 
-def place(network: Network, config: ChipConfig) -> Mapping:
+def place(network: Layer, config: ChipConfig) -> Mapping:
     """Put the neurons of ``network`` on the cores of a chip, in order, by the rule of :func:`capacity`.
 
     Raises:

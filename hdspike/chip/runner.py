@@ -13,7 +13,7 @@ from hdspike.chip.config import LONGEST, MAX_TIME, ChipConfig
 from hdspike.chip.core import ASYNC, BARRIER, body
 from hdspike.chip.mapping import Mapping, place
 from hdspike.chip.mesh import EAST, LOCAL, NORTH, SOUTH, WEST, Chip, mesh_state
-from hdspike.network import COUNTS, Network, Outcome
+from hdspike.network import COUNTS, Layer, Outcome
 from hdspike.spikes import EVENT, Stimuli
 
 __all__ = ["ChipRun", "run"]
@@ -71,7 +71,7 @@ class ChipRun:
         return sum(int(t) for t in self.simulated_ps)
 
 
-def check_stimuli(network: Network, stimuli: Stimuli) -> None:
+def check_stimuli(network: Layer, stimuli: Stimuli) -> None:
     """Raise where the stimuli are not for this network."""
     if not isinstance(stimuli, Stimuli):
         raise TypeError(f"stimuli must be Stimuli, not {type(stimuli).__name__}")
@@ -81,7 +81,7 @@ def check_stimuli(network: Network, stimuli: Stimuli) -> None:
     check.integer("stimuli.per_tick", stimuli.per_tick, low=1)
 
 
-def check_mapping(network: Network, config: ChipConfig, mapping: Mapping) -> None:
+def check_mapping(network: Layer, config: ChipConfig, mapping: Mapping) -> None:
     """Raise where the mapping is of another network or for another chip."""
     if len(mapping.core_of_neuron) != network.neurons or len(mapping.line_indptr) != network.lines + 1:
         raise ValueError(
@@ -134,7 +134,7 @@ def pool_size(mapping: Mapping, stimuli: Stimuli, neurons: int, clock: str) -> i
 
 
 def run(
-    network: Network,
+    network: Layer,
     stimuli: Stimuli,
     config: ChipConfig,
     *,

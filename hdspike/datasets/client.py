@@ -58,7 +58,7 @@ def _command(package: Package, folder: Path) -> list[str]:
         return [
             sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet",
             "--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--dest", str(folder),
-            f"{package.name}=={package.version}",
+            *_wheel(package), f"{package.name}=={package.version}",
         ]  # fmt: skip
     program = shutil.which(package.client)
     if program is None:
@@ -66,6 +66,16 @@ def _command(package: Package, folder: Path) -> list[str]:
     if package.client == "npm":
         return [program, "pack", "--ignore-scripts", "--loglevel=error", f"{package.name}@{package.version}"]
     return [program, "download", "--quiet", f"{package.name}={package.version}"]
+
+
+def _wheel(package: Package) -> list[str]:
+    """The options that ask pip for the wheel of one tag, whatever machine this is."""
+    if not package.tag:
+        return []
+    python, abi, platform = package.tag.split("-")
+    return [
+        "--implementation", python[:2], "--python-version", python[2:], "--abi", abi, "--platform", platform,
+    ]  # fmt: skip
 
 
 def _hint(package: Package) -> str:

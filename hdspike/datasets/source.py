@@ -18,13 +18,18 @@ class Absent(ValueError):
 
 @dataclass(frozen=True)
 class Package:
-    """One version of one package: the client that fetches it, and the file which that must give, byte for byte."""
+    """One version of one package: the client that fetches it, and the file which that must give, byte for byte.
+
+    ``tag`` says which wheel of several (``python-abi-platform``, PEP 425): the data in it are the same for all, and
+    so every machine fetches the same file.
+    """
 
     client: str
     name: str
     version: str
     sha256: str
     size: int
+    tag: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,25 @@ from numpy.typing import NDArray
 
 from hdspike.functional.readout import TICK, Group, Progress, _late, _record, _scratch, collect
 from hdspike.jit import kernel, spread
-from hdspike.network import Network, Outcome
-from hdspike.network.neurons.integrate_and_fire import _receive, _receive_unit
+from hdspike.network import Layer, Outcome
 from hdspike.spikes import Stimuli
+
+
+@kernel
+def _receive_unit(targets, low, high, potential):
+    """Deliver one event over synapses of weight +1: ``v[t] += 1``; returns the synaptic events."""
+    for s in range(low, high):
+        potential[targets[s]] += 1
+    return high - low
+
+
+@kernel
+def _receive(targets, weights, low, high, potential, received):
+    """Deliver one event over signed synapses: ``v[t] += w``; returns the synaptic events."""
+    for s in range(low, high):
+        potential[targets[s]] += weights[s]
+        received[targets[s]] += 1
+    return high - low
 
 
 @kernel
@@ -88,7 +104,7 @@ def _potentials(synapses, bias, starts, lines, out):
     return events
 
 
-def _packed(network: Network) -> tuple[Any, ...]:
+def _packed(network: Layer) -> tuple[Any, ...]:
     """Synapses as the kernels take them: (indptr, targets, weights, whether received = potential)."""
     synapses = network.synapses
     unit = synapses.weights is None and not np.any(network.bias)
@@ -107,7 +123,7 @@ def _check_lines(stimuli: Stimuli, lines: int) -> None:
         raise ValueError(f"stimuli must use lines in [0, {lines}), got {used.min()} … {used.max()}")
 
 
-def run(network: Network, stimuli: Stimuli, *, progress: Progress | None = None) -> Outcome:
+def run(network: Layer, stimuli: Stimuli, *, progress: Progress | None = None) -> Outcome:
     """Run every query through the network and its k-winner-take-all group.
 
     Each query starts from the biases. ``progress`` is called with the number of queries just finished.
@@ -124,7 +140,7 @@ def run(network: Network, stimuli: Stimuli, *, progress: Progress | None = None)
     return collect(network.neurons, network.kwta, len(stimuli), solve, progress)
 
 
-def network_potentials(network: Network, stimuli: Stimuli) -> NDArray[np.int32]:
+def network_potentials(network: Layer, stimuli: Stimuli) -> NDArray[np.int32]:
     """Final potentials ``(Q, N)``: ``v_qi = bias_i + Σ_{e ∈ q} w(line(e), i)``."""
     _check_lines(stimuli, network.lines)
     synapses = _packed(network)

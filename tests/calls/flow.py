@@ -44,8 +44,8 @@ INDICES = np.arange(12, dtype=np.int32).reshape(3, 4) % 5
 UNITS = np.ones((1, 3), dtype=np.int64)
 
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
-    "network.neurons.integrate_and_fire._receive_unit": lambda: (SYNAPSES[1], 0, 2, small(3)),
-    "network.neurons.integrate_and_fire._receive": lambda: (*SYNAPSES[1:3], 0, 2, small(3), small(3)),
+    "functional.synapses._receive_unit": lambda: (SYNAPSES[1], 0, 2, small(3)),
+    "functional.synapses._receive": lambda: (*SYNAPSES[1:3], 0, 2, small(3), small(3)),
     "functional.readout._merge_sort": lambda: (zeros(4), np.arange(4), zeros(4)),
     "functional.readout._ordered": lambda: (small(4), small(4), 3),
     "functional.readout._ramp_bound": lambda: (small(3), small(3), GROUP),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hdspike.attention.codes.bits import BitCode
 from hdspike.attention.codes.blocks import BlockCode
-from hdspike.network import KWTA, Network
+from hdspike.network import KWTA, Layer
 from hdspike.spaces import BSC, SBC, Space
 
 __all__ = ["BitCode", "BlockCode", "Code", "of"]
@@ -23,7 +23,7 @@ class Code(Protocol):
     def active(self, queries: Any) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """The lines that each query activates, as ``(indptr, lines)``."""
 
-    def network(self, keys: Any, kwta: KWTA) -> Network:
+    def network(self, keys: Any, kwta: KWTA) -> Layer:
         """One neuron per key with its synapses and bias, under a k-winner-take-all group."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import bits, check
-from hdspike.network import KWTA, Network, Synapses
+from hdspike.network import KWTA, Layer, Synapses
 
 
 class BitCode:
@@ -26,7 +26,7 @@ class BitCode:
         counts = np.bincount(rows, minlength=len(ones))
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), lines.astype(np.int32)
 
-    def network(self, keys: Any, kwta: KWTA) -> Network:
+    def network(self, keys: Any, kwta: KWTA) -> Layer:
         """Every line has a synapse to every key: memory grows as lines × keys."""
         ones = bits.unpack(keys, self.lines)
         neurons = len(ones)
@@ -34,4 +34,4 @@ class BitCode:
         targets = np.tile(np.arange(neurons, dtype=np.int32), self.lines)
         weights = (2 * ones.T.astype(np.int8) - 1).reshape(-1)
         bias = (self.lines - ones.sum(axis=1, dtype=np.int64)).astype(np.int32)
-        return Network(Synapses(indptr, targets, weights, neurons), bias, kwta)
+        return Layer(Synapses(indptr, targets, weights, neurons), bias, kwta)

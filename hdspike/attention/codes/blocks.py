@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
-from hdspike.network import KWTA, Network, Synapses
+from hdspike.network import KWTA, Layer, Synapses
 
 
 class BlockCode:
@@ -29,9 +29,9 @@ class BlockCode:
         lines = self._lines(queries)
         return np.arange(len(lines) + 1, dtype=np.int64) * self.blocks, lines.reshape(-1)
 
-    def network(self, keys: Any, kwta: KWTA) -> Network:
+    def network(self, keys: Any, kwta: KWTA) -> Layer:
         lines = self._lines(keys)
         neurons = len(lines)
         targets = np.repeat(np.arange(neurons, dtype=np.int64), self.blocks)
         synapses = Synapses.from_pairs(lines.reshape(-1), targets, shape=(self.lines, neurons))
-        return Network(synapses, np.zeros(neurons, dtype=np.int32), kwta)
+        return Layer(synapses, np.zeros(neurons, dtype=np.int32), kwta)

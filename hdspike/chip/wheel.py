@@ -1,0 +1,131 @@
+"""What happens next on the mesh: a timing wheel with one event per place, in the order of (time, place).
+
+A place (a link, a core, a sender, an off-chip wire) waits for at most one event, so the events need no memory of
+their own: ``when[place]`` and a list per slot of the wheel (``heads``, ``after``). The wheel is hierarchical
+(Varghese and Lauck 1987): level 0 has 4096 slots of 2**shift ps each, the slots of level ``l + 1`` are as long as
+the whole of level ``l``, and an event sits in the lowest level that has its time and the present in one turn.
+When a slot of a higher level becomes the present, its events move down. Two bitmaps per level find the next slot.
+The events of one instant move to a bitmap over the places, from which the lowest is taken: any number of events of
+one time are ordered at the price of a few instructions each.
+"""
+
+import numpy as np
+
+from hdspike.chip.lean import lean_kernel
+
+__all__ = ["LEVELS", "LEVEL_BITS", "SLOTS"]
+
+LEVEL_BITS = 12
+SLOTS = 1 << LEVEL_BITS
+WORDS = SLOTS // 64
+LEVELS = 6  # 6 · 12 bits hold any time of 62 bits
+
+ONE = np.uint64(1)
+M1, M2, M4 = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+H01 = np.uint64(0x0101010101010101)
+S1, S2, S4, S56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
+
+
+def shift_for(longest: int) -> int:
+    """The width of a slot, as a power of two, so that the usual times are a small part of a turn."""
+    return max(0, (8 * longest).bit_length() - LEVEL_BITS)
+
+
+@lean_kernel
+def _lowest(word):
+    """The place of the lowest one of a word that is not zero: the number of zeros below it."""
+    x = ~word & (word - ONE)
+    x = x - ((x >> S1) & M1)
+    x = (x & M2) + ((x >> S2) & M2)
+    x = (x + (x >> S4)) & M4
+    return np.int64((x * H01) >> S56)
+
+
+@lean_kernel
+def _mark(chip, place):
+    """An event of the present instant."""
+    meter = chip.meter[0]
+    word = place >> 6
+    chip.ready[word] |= ONE << np.uint64(place & 63)
+    top = word >> 6
+    chip.ready_top[top] |= ONE << np.uint64(word & 63)
+    if meter["ready"] == 0 or top < meter["ready_low"]:
+        meter["ready_low"] = top
+    meter["ready"] += 1
+
+
+@lean_kernel
+def _file(chip, time, place):
+    """An event of the future: into its slot."""
+    meter = chip.meter[0]
+    chip.when[place] = time
+    apart = (time ^ meter["now"]) >> meter["shift"]
+    slot = time >> meter["shift"]
+    level = 0
+    while apart >= SLOTS:
+        apart >>= LEVEL_BITS
+        slot >>= LEVEL_BITS
+        level += 1
+    slot &= SLOTS - 1
+    cell = level * SLOTS + slot
+    chip.after[place] = chip.heads[cell]
+    chip.heads[cell] = place
+    chip.used[cell >> 6] |= ONE << np.uint64(cell & 63)
+    chip.summary[level] |= ONE << np.uint64(slot >> 6)
+
+
+@lean_kernel
+def _next(chip):
+    """Take the first event out of the wheel: its place, and ``now`` becomes its time; −1 if there is none."""
+    meter = chip.meter[0]
+    while meter["ready"] == 0:
+        level = 0
+        while level < LEVELS and chip.summary[level] == 0:
+            level += 1
+        if level == LEVELS:
+            return -1
+        group = _lowest(chip.summary[level])
+        word = level * WORDS + group
+        cell = word * 64 + _lowest(chip.used[word])
+        left = chip.used[word] & (chip.used[word] - ONE)
+        chip.used[word] = left
+        if left == 0:
+            chip.summary[level] &= chip.summary[level] - ONE
+        place = np.int64(chip.heads[cell])
+        chip.heads[cell] = -1
+        after = np.int64(chip.after[place])
+        time = chip.when[place]
+        if level > 0:  # the slot becomes the present: its events move down
+            width = meter["shift"] + level * LEVEL_BITS
+            meter["now"] = (time >> width) << width
+        elif after < 0:
+            meter["now"] = time
+            return place
+        else:
+            one = after
+            while one >= 0:
+                time = min(time, chip.when[one])
+                one = np.int64(chip.after[one])
+            meter["now"] = time
+        while True:
+            time = chip.when[place]
+            if time == meter["now"]:
+                _mark(chip, place)
+            else:
+                _file(chip, time, place)
+            if after < 0:
+                break
+            place = after
+            after = np.int64(chip.after[place])
+    top = meter["ready_low"]
+    while chip.ready_top[top] == 0:
+        top += 1
+    meter["ready_low"] = top
+    word = top * 64 + _lowest(chip.ready_top[top])
+    place = word * 64 + _lowest(chip.ready[word])
+    left = chip.ready[word] & (chip.ready[word] - ONE)
+    chip.ready[word] = left
+    if left == 0:
+        chip.ready_top[top] &= chip.ready_top[top] - ONE
+    meter["ready"] -= 1
+    return place

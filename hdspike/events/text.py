@@ -1,0 +1,105 @@
+"""Events as CSV, with a header of column names: ``time_ps,address``, or ``t,x,y,p`` in µs as the camera tools have it.
+
+A file written here begins with a comment line ``# {…}`` of JSON: format, version, sensor and origin.
+"""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdspike.events.hdf5 import FORMAT, VERSION, describe, from_columns
+from hdspike.events.sensor import Recording, Sensor
+from hdspike.files import write_bytes
+
+__all__ = ["read_csv", "write_csv"]
+
+LINE = 4096  # bytes of a header line at most
+
+
+def read_csv(path: Path, sensor: Sensor | None, most: int) -> Recording:
+    """A CSV file of whole numbers; one without column names is read as ``t,x,y,p``."""
+    meta: dict[str, Any] = {}
+    with path.open("rb") as file:
+        line = file.readline(LINE)
+        if line.startswith(b"#"):
+            meta = _meta(line, path)
+            line = file.readline(LINE)
+        try:
+            names = [cell.strip() for cell in next(csv.reader([line.decode("utf-8")]), [])]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"path must be text with commas, {path.name} is not") from error
+        if not names or len(names) > 64:
+            raise ValueError(f"path must have 2 to 64 named columns, {path.name} has {len(names)}")
+        first = b""
+        if all(cell.removeprefix("-").isdigit() for cell in names):
+            first, names = line, ["t", "x", "y", "p"][: len(names)]
+        columns = _columns(first, file, names, path, most)
+    return from_columns(columns, meta, path, sensor)
+
+
+def _meta(line: bytes, path: Path) -> dict[str, Any]:
+    """What the comment line of a file written here says; another comment says nothing."""
+    try:
+        meta = json.loads(line[1:])
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        return {}
+    if meta.get("version") != VERSION:
+        raise ValueError(
+            f"path must be {FORMAT} version {VERSION}, {path.name} is version {meta.get('version')!r}"
+        )
+    return meta
+
+
+def _columns(first: bytes, file: Any, names: list[str], path: Path, most: int) -> dict[str, NDArray[Any]]:
+    """The rows that follow as columns of int64."""
+    rest = file if not first else _Ahead(first, file)
+    if not first:
+        start = file.tell()
+        if not file.read(1):
+            return {name: np.empty(0, dtype=np.int64) for name in names}
+        file.seek(start)
+    try:
+        rows = np.loadtxt(
+            rest, dtype=np.int64, delimiter=",", comments="#", ndmin=2, max_rows=most + 1, encoding="utf-8"
+        )
+    except (ValueError, OverflowError, UnicodeError) as error:
+        raise ValueError(f"path must hold rows of whole numbers, {path.name}: {error}") from error
+    if len(rows) > most:
+        raise ValueError(f"path must hold at most {most} events, {path.name} holds more")
+    if rows.shape[1] != len(names) or len(set(names)) != len(names):
+        raise ValueError(f"path must have {len(names)} distinct columns, {path.name} has {rows.shape[1]}")
+    return dict(zip(names, np.ascontiguousarray(rows.T), strict=True))
+
+
+class _Ahead(io.TextIOBase):
+    """Lines of a file, with one that was read already in front."""
+
+    def __init__(self, first: bytes, file: Any) -> None:
+        self._lines = self._all(first, file)
+
+    @staticmethod
+    def _all(first: bytes, file: Any) -> Any:
+        yield first
+        yield from file
+
+    def __iter__(self) -> Any:
+        return self._lines
+
+    def __next__(self) -> Any:
+        return next(self._lines)
+
+
+def write_csv(path: Path, recording: Recording) -> None:
+    """Write ``time_ps,address`` rows."""
+    out = io.StringIO()
+    out.write(f"# {json.dumps(describe(recording))}\ntime_ps,address\n")
+    rows = np.stack([recording.events["time"], recording.events["address"].astype(np.int64)], axis=1)
+    np.savetxt(out, rows, fmt="%d", delimiter=",")
+    write_bytes(path, out.getvalue().encode())

@@ -1,0 +1,41 @@
+"""Checkpoints: everything that changes during a run, in one file that belongs to one run only."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdspike.files import write_bytes
+
+__all__ = ["load_checkpoint", "save_checkpoint"]
+
+VERSION = 1
+
+
+def save_checkpoint(path: str | Path, kind: str, fingerprint: str, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write a checkpoint, whole or not at all."""
+    head = np.array([kind, str(VERSION), fingerprint])
+    buffer = io.BytesIO()
+    np.savez(buffer, head=head, allow_pickle=False, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_checkpoint(path: str | Path, kind: str, fingerprint: str) -> dict[str, NDArray[Any]]:
+    """Read a checkpoint of this run; a foreign or damaged file is a ``ValueError``."""
+    try:
+        with np.load(Path(path), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except OSError as error:
+        if not Path(path).is_file():
+            raise
+        raise ValueError(f"{path} is not a checkpoint: {error}") from error
+    except Exception as error:  # zipfile, zlib and numpy raise many kinds on damaged bytes
+        raise ValueError(f"{path} is not a checkpoint: {error}") from error
+    head = [str(part) for part in arrays.pop("head", np.array([]))]
+    if len(head) != 3 or head[:2] != [kind, str(VERSION)]:
+        raise ValueError(f"{path} must be a checkpoint of {kind} version {VERSION}")
+    if head[2] != fingerprint:
+        raise ValueError(f"{path} is the checkpoint of another run: its network or settings differ")
+    return arrays

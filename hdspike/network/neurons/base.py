@@ -1,0 +1,115 @@
+"""What a neuron model is: parameters, state, and one kernel that advances a population by one step.
+
+One model is one file. It states its parameters and state variables by name and brings
+
+``step(parameters, state, drive, updated, fired) -> (number that fired, number updated)``
+    the clocked kernel. ``parameters`` ``(P, n)`` and ``state`` ``(S, n)`` are float64; ``drive`` ``(n,)`` is the
+    sum of the weights that arrived in this step. **A sum that nothing arrived in is −0.0**, and adding any
+    weight to it, zero included, gives something else: so a kernel sees for free whether a neuron received an
+    event (:func:`_silent`). The kernel leaves −0.0 behind in ``drive``. It writes 1 or 0 into ``updated``
+    ``(n,)`` uint8 (did this neuron's state have to be computed?) and the indices of the neurons that fired, in
+    rising order, into ``fired`` ``(n,)`` int32.
+``event(parameters, state, neuron, now, weight) -> fires``
+    the event-driven kernel, for models whose state has an exact form between events: advance ``neuron`` from its
+    last event (state row ``last``, seconds) to ``now`` (seconds), add ``weight``, and say whether it fires.
+
+A model without ``event`` runs on the clocked runners only.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdspike import check
+from hdspike.jit import kernel
+
+__all__ = ["EMPTY", "NeuronModel", "SpikeSource", "_silent"]
+
+EMPTY = -0.0
+"""The drive of a neuron that received nothing."""
+
+
+@kernel
+def _silent(drive):
+    """Whether nothing arrived in a sum of weights: it is still −0.0."""
+    return drive == 0.0 and np.signbit(drive)
+
+
+class NeuronModel(ABC):
+    """The parameters of a population of neurons: scalars, or one value per neuron.
+
+    A subclass lists ``PARAMETERS`` (the names of its rows, with defaults in its constructor) and ``STATE`` (the
+    rows of its state, ``potential`` first), and gives the kernel ``step``.
+    """
+
+    name: ClassVar[str]
+    PARAMETERS: ClassVar[tuple[str, ...]] = ()
+    STATE: ClassVar[tuple[str, ...]] = ("potential",)
+
+    def __init__(self, **parameters: Any) -> None:
+        unknown = sorted(set(parameters) - set(self.PARAMETERS))
+        if unknown:
+            raise ValueError(
+                f"parameters of {self.name} must be among {', '.join(self.PARAMETERS)}, got {unknown[0]!r}"
+            )
+        self.given: dict[str, NDArray[np.float64]] = {}
+        for key in self.PARAMETERS:
+            value = np.asarray(parameters[key])
+            if value.dtype.kind not in "biuf" or value.ndim > 1:
+                raise TypeError(f"{key} must be a number or one row of numbers, got {parameters[key]!r}")
+            value = value.astype(np.float64)
+            if not np.all(np.isfinite(value) | np.isposinf(value)):
+                raise ValueError(f"{key} must be a finite number, or +inf for never, got {parameters[key]!r}")
+            self.given[key] = value
+
+    def __getitem__(self, key: str) -> NDArray[np.float64]:
+        """One parameter, as given."""
+        return self.given[key]
+
+    def parameters(self, size: int, step_s: float) -> NDArray[np.float64]:
+        """``(P, size)``: what the kernels read. A model with time constants turns them into decays here."""
+        rows = np.empty((len(self.PARAMETERS), size))
+        for row, key in enumerate(self.PARAMETERS):
+            if self.given[key].ndim and len(self.given[key]) != size:
+                raise ValueError(f"{key} must be one value or {size}, got {len(self.given[key])}")
+            rows[row] = self.given[key]
+        return rows
+
+    def state(self, size: int) -> NDArray[np.float64]:
+        """``(S, size)``: the state at time 0, at rest."""
+        return np.zeros((len(self.STATE), size))
+
+    @property
+    @abstractmethod
+    def step(self) -> Callable[..., tuple[int, int]]:
+        """The clocked kernel (see above)."""
+
+    @property
+    def event(self) -> Callable[..., bool] | None:
+        """The event-driven kernel, or ``None`` where the model has none."""
+        return None
+
+    def __repr__(self) -> str:
+        shown = (f"{k}={v.item():g}" if v.ndim == 0 else f"{k}=[{len(v)}]" for k, v in self.given.items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class SpikeSource(ABC):
+    """A population that only speaks: its spikes are known from its own description, and no one can excite it."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def spikes(self, size: int, first: int, last: int, step_ps: int) -> NDArray[Any]:
+        """The spikes from the start of step ``first`` to that of ``last``, ordered by (time, address).
+
+        Events of dtype :data:`hdspike.spikes.EVENT`, times in ps from the start of the run: step ``t`` (from 0)
+        lasts from ``t · step_ps`` to ``(t + 1) · step_ps``. The same whatever the division into calls.
+        """
+
+    def check_size(self, size: int) -> int:
+        """Raise where a population of this size cannot be fed."""
+        return check.integer("size", size, low=1)
