@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
+from hdspike.chip import ChipActivity
 from hdspike.substrate import Quantity, Substrate
 from hdspike.vocabulary import check_counters
 
-__all__ = ["COMPONENTS", "Bill", "price"]
+__all__ = ["COMPONENTS", "Bill", "by_unit", "price"]
 
 COMPONENTS: dict[str, str] = {
     "synaptic_events": "compute",
@@ -255,3 +256,18 @@ def _log_uniform(quantity: Quantity, samples: int, seed: int) -> NDArray[np.floa
 
 def _round(value: float) -> float:
     return float(f"{value:.6g}")
+
+
+def by_unit(activity: ChipActivity) -> dict[str, float]:
+    """What every unit of a chip spent in a run, in joules, by component; ``total`` is their sum.
+
+    ``synapse``, ``dendrite``, ``soma``: actions × the energies of their units; ``network``: axons in and out, and
+    hops. These are the published constants alone, without ranges: :func:`price` gives the bill with both.
+    """
+    architecture = activity.architecture
+    components = {"synapse": 0.0, "dendrite": 0.0, "soma": 0.0, "network": 0.0}
+    for unit, (accesses, updates, events) in zip(architecture.units, activity.units.tolist(), strict=True):
+        spent = accesses * unit.access_j + updates * unit.update_j + events * unit.event_j
+        components[unit.kind if unit.kind in components else "network"] += spent
+    components["network"] += float((activity.hops * architecture.hop_j).sum())
+    return {"total": math.fsum(components.values()), **components}

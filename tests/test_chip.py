@@ -275,14 +275,13 @@ def test_audit_raises():
     with pytest.raises(RuntimeError, match="books of packets do not balance"):
         audit(state)
     state.meter["delivered"] = 1
-    state.links["entered"][0] = 1
+    state.entered[0] = 1
     with pytest.raises(RuntimeError, match="books of link 0"):
         audit(state)
     state.links["left"][0] = 1
     audit(state)
-    state.queues["held"][2] = 1
-    state.queues["feeder"][2] = 0
-    with pytest.raises(RuntimeError, match="input queue 2"):
+    state.links["held"][2] = 1
+    with pytest.raises(RuntimeError, match="the FIFO at the end of link 2"):
         audit(state)
 
 

@@ -1,17 +1,36 @@
 """The audit that closes every run: no packet appears, vanishes or is counted twice."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hdspike.chip.mesh import DEADLOCK, LOCAL, OVERFLOW, Chip
+from hdspike.chip.state import ASTRAY, DEADLOCK, OVERFLOW, Chip
 
 __all__ = ["audit", "raise_fault"]
 
 
+def lengths(state: Chip) -> NDArray[np.int64]:
+    """``(links,)`` the packets in the FIFO at the end of each link, counted one by one."""
+    waiting = np.zeros(len(state.links), dtype=np.int64)
+    for link in np.flatnonzero(state.links["head"] >= 0):
+        packet = int(state.links["head"][link])
+        while packet >= 0:
+            waiting[link] += 1
+            packet = int(state.flits["following"][packet])
+    return waiting
+
+
+def on_links(state: Chip) -> NDArray[np.int64]:
+    """``(links,)`` the packets on each link now."""
+    flying = (state.links["flying"] >= 0).astype(np.int64)
+    flying[state.wires["link"]] += state.wires["travelling"]
+    return flying
+
+
 def in_flight(state: Chip) -> int:
-    """Packets on the chip now, counted where they are: in queues, on links and in service."""
-    waiting = int(state.queues["waiting"].sum())
-    flying = int(np.count_nonzero(state.links["flying"] >= 0))
-    return waiting + flying + int(np.count_nonzero(state.cores["serving"] >= 0))
+    """Packets on the chip now, counted where they are: at senders, on links, in FIFOs and in service."""
+    sending = int(state.senders["waiting"].sum())
+    serving = int(np.count_nonzero(state.cores["serving"] >= 0))
+    return sending + int(on_links(state).sum()) + int(lengths(state).sum()) + serving
 
 
 def audit(state: Chip) -> dict[str, int]:
@@ -28,26 +47,42 @@ def audit(state: Chip) -> dict[str, int]:
     books["in_flight"] = in_flight(state)
     if books["injected"] != sum(books[name] for name in (*names[1:], "in_flight")):
         raise RuntimeError(f"the books of packets do not balance: {books}")
-    links, queues = state.links, state.queues
-    flying = links["flying"] >= 0
-    wrong = np.flatnonzero(links["entered"] != links["left"] + links["dropped"] + flying)
+    links, flying = state.links, on_links(state)
+    wrong = np.flatnonzero(state.entered != links["left"] + links["dropped"] + flying)
     if len(wrong):
         one = links[wrong[0]]
         raise RuntimeError(
-            f"the books of link {wrong[0]} do not balance: entered {one['entered']}, left {one['left']}, "
-            f"dropped {one['dropped']}, flying {int(flying[wrong[0]])}"
+            f"the books of link {wrong[0]} do not balance: entered {state.entered[wrong[0]]}, "
+            f"left {one['left']}, dropped {one['dropped']}, flying {flying[wrong[0]]}"
         )
     if int(links["dropped"].sum()) != books["dropped"]:
         raise RuntimeError(f"the links dropped {links['dropped'].sum()} packets, the books say {books}")
-    fed = queues["feeder"] >= 0
-    expected = queues["waiting"] + np.where(fed, flying[queues["feeder"]], 0)
-    wrong = np.flatnonzero(fed & (queues["held"] != expected))
+    there = lengths(state) + flying
+    wrong = np.flatnonzero((links["end"] != -1) & (links["held"] != there))
     if len(wrong):
         raise RuntimeError(
-            f"input queue {wrong[0]} holds {queues['held'][wrong[0]]} packets, "
-            f"but {expected[wrong[0]]} are there"
+            f"the FIFO at the end of link {wrong[0]} holds {links['held'][wrong[0]]} packets, "
+            f"but {there[wrong[0]]} are there"
         )
     return books
+
+
+def waiting(state: Chip) -> list[str]:
+    """Who waits for which link, in words."""
+    ports = int(state.meter["ports"][0])
+    words = []
+    held = lengths(state)
+    for queue in range(len(state.feeders)):
+        feeder = int(state.feeders[queue])
+        count = int(state.senders["waiting"][queue]) if feeder < 0 else int(held[feeder])
+        if count:
+            head = int(state.senders["head"][queue] if feeder < 0 else state.links["head"][feeder])
+            tile, port = divmod(queue, ports)
+            out = int(state.routes[tile, state.flits["tile"][head]])
+            link = int(state.flits["link"][head]) if out < 0 else tile * ports + out
+            who = " (sender)" if feeder < 0 else ""
+            words.append(f"tile {tile} port {port}{who}: {count} waiting for link {link}")
+    return words
 
 
 def raise_fault(state: Chip, where: str) -> None:
@@ -56,15 +91,11 @@ def raise_fault(state: Chip, where: str) -> None:
     if meter["fault"] == OVERFLOW:
         raise OverflowError(f"the simulated time of {where} passes 2⁶² ps, at {meter['now']} ps")
     if meter["fault"] == DEADLOCK:
-        ports = int(meter["ports"])
-        stuck = [
-            f"tile {q // ports} port {q % ports}{' (sender)' if q % ports >= LOCAL else ''}: "
-            f"{state.queues['waiting'][q]} waiting for link {state.queues['want'][q]}"
-            for q in np.flatnonzero(state.queues["waiting"][: meter["routers"]])
-        ]
+        stuck = waiting(state)
         raise RuntimeError(
             f"deadlock in {where} at {meter['now']} ps: {in_flight(state)} packets are on the chip "
             "and none can move; "
             + "; ".join(stuck[:8])
             + (f"; and {len(stuck) - 8} queues more" if len(stuck) > 8 else "")
         )
+    assert meter["fault"] != ASTRAY

@@ -31,7 +31,7 @@ __all__ = ["Sender", "simple_step"]
 @kernel
 def _send(
     order, first, updated, fired, access_ps, update_ps, spike_ps, out_ps,
-    axon_indptr, axon_core, axon_service, source, destination, gap, service, rest,
+    axon_indptr, axon_core, axon_service, source, destination, gap, service, rows, rest,
 ):  # fmt: skip
     """Walk the cores through their neurons; returns the packets of the step.
 
@@ -53,6 +53,7 @@ def _send(
                         destination[packets] = axon_core[row]
                         gap[packets] = waited + out
                         service[packets] = axon_service[row]
+                        rows[packets] = row
                         waited = np.int64(0)
                         packets += 1
                 fired[n] = 0
@@ -96,7 +97,7 @@ def simple_step(step: "Sender", packets: int) -> int:
 class Sender:
     """What the cores of a chip send in a step: the packets in order, ready for a network-on-chip.
 
-    ``source``, ``destination``, ``gap``, ``service`` hold the packets of the last :meth:`send`, ``rest`` the time
+    ``source``, ``destination``, ``gap``, ``service``, ``row`` (of the axon table) hold the packets of the last :meth:`send`, ``rest`` the time
     that each core went on after its last packet.
     """
 
@@ -131,6 +132,7 @@ class Sender:
         self.destination = np.empty(packets, dtype=np.int32)
         self.gap = np.empty(packets, dtype=np.int64)
         self.service = np.empty(packets, dtype=np.int64)
+        self.row = np.empty(packets, dtype=np.int64)
 
     def send(self) -> int:
         """The packets of the step that :meth:`Clocked.update` has just done; returns how many."""
@@ -147,7 +149,7 @@ class Sender:
             _send(
                 self.order, self.first, clocked.updated, self._now, self.access_ps, self.update_ps, self.spike_ps,
                 self.out_ps, self.table.indptr, self.table.core, self.table.service_ps, self.source,
-                self.destination, self.gap, self.service, self.rest,
+                self.destination, self.gap, self.service, self.row, self.rest,
             )
         )  # fmt: skip
 

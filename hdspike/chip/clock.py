@@ -18,7 +18,8 @@ import numpy as np
 from hdspike.chip.config import MAX_TIME
 from hdspike.chip.core import _drain, _inhibit, _new_packet, _sort, _sort_key, _spike
 from hdspike.chip.lean import loop_kernel
-from hdspike.chip.mesh import INPUT, OVERFLOW, SOUND, _core_link, _offer
+from hdspike.chip.mesh import _offer
+from hdspike.chip.state import INPUT, OVERFLOW, SOUND
 
 TICK, END, RAMP = 0, 1, 2
 
@@ -28,8 +29,6 @@ def _reset(chip, body, bias, used):
     """An empty chip at time 0, all neurons at their bias; the counters of the run go on."""
     meter = chip.meter[0]
     meter["now"] = 0
-    meter["pending"] = 0
-    meter["sequence"] = 0
     meter["pool"] = 0
     meter["step"] = 0
     meter["begun"] = 0
@@ -54,7 +53,7 @@ def _send_lines(chip, lines, low, high, gap, line_indptr, range_core, range_low,
     for position in range(low, high):
         line = lines[position]
         for r in range(line_indptr[line], line_indptr[line + 1]):
-            link = _core_link(chip, range_core[r])
+            link = np.int64(chip.core_link[range_core[r]])
             packet = _new_packet(
                 chip, link, INPUT, range_low[r], range_high[r], position, now + position * gap
             )

@@ -13,25 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hdspike.chip.grid import HOST
 from hdspike.chip.lean import lean_kernel, loop_kernel
-from hdspike.chip.mesh import (
-    DEADLOCK,
-    HOST,
-    INHIBITION,
-    INPUT,
-    SOUND,
-    SPIKE,
-    Chip,
-    _ask,
-    _core_link,
-    _land,
-    _offer,
-    _remove,
-    _schedule,
-    _settle,
-    _show,
-)
-from hdspike.chip.queue import _pop
+from hdspike.chip.mesh import _arrive, _ask, _depart, _land, _offer, _remove, _schedule, _settle, _shown
+from hdspike.chip.state import DEADLOCK, INHIBITION, INPUT, SOUND, SPIKE, Chip
+from hdspike.chip.wheel import ONE, _next
 from hdspike.spikes import EVENT
 
 __all__ = ["Body", "Chip", "body"]
@@ -113,9 +99,11 @@ def _new_packet(chip, link, kind, first, last, address, offered):
     meter = chip.meter[0]
     packet = meter["pool"]
     meter["pool"] += 1
+    flit = chip.flits[packet]
+    flit["link"] = link
+    flit["tile"] = link // meter["ports"]
+    flit["waits"] = kind == INHIBITION
     one = chip.packets[packet]
-    one["destination"] = link
-    one["tile"] = link // meter["ports"]
     one["kind"] = kind
     one["first"] = first
     one["last"] = last
@@ -129,9 +117,9 @@ def _new_packet(chip, link, kind, first, last, address, offered):
 def _inhibit(chip, used):
     """The k-WTA unit multicasts: one packet to each core in use and one to the host."""
     meter = chip.meter[0]
-    source = _core_link(chip, meter["kwta_core"])  # a core's input queue has the number of its link
+    source = np.int64(chip.core_link[meter["kwta_core"]])  # a core's sender has the number of its link
     for core in range(used):
-        link = _core_link(chip, core)
+        link = np.int64(chip.core_link[core])
         _offer(chip, source, _new_packet(chip, link, INHIBITION, 0, 0, core, meter["now"]))
     _offer(chip, source, _new_packet(chip, meter["host"], INHIBITION, 0, 0, -1, meter["now"]))
 
@@ -146,8 +134,8 @@ def _spike(chip, body, core, neuron, time):
         body.spikes[meter["logged_spikes"]]["time"] = time
         body.spikes[meter["logged_spikes"]]["address"] = neuron
     meter["logged_spikes"] += 1
-    source = _core_link(chip, core)
-    link = _core_link(chip, meter["kwta_core"])
+    source = np.int64(chip.core_link[core])
+    link = np.int64(chip.core_link[meter["kwta_core"]])
     packet = _new_packet(chip, link, SPIKE, body.potential[neuron], 0, neuron, time)
     _offer(chip, source, packet)
 
@@ -197,12 +185,10 @@ def _start(chip, core):
     """An idle core begins to serve the head of its input FIFO, if there is one."""
     meter = chip.meter[0]
     own = chip.cores[core]
-    queue = meter["routers"] + core
-    if own["serving"] >= 0 or chip.queues[queue]["waiting"] == 0:
+    link = np.int64(chip.core_link[core])
+    if own["serving"] >= 0 or chip.links[link]["head"] < 0:
         return
-    packet = _remove(chip, queue)
-    chip.queues[queue]["held"] -= 1
-    _ask(chip, chip.queues[queue]["feeder"])
+    packet = _remove(chip, link)
     kind = chip.packets[packet]["kind"]
     if kind == INPUT:
         synapses = chip.packets[packet]["last"] - chip.packets[packet]["first"]
@@ -249,10 +235,13 @@ def _finish(chip, body, core, used):
 def _silence_host(chip):
     """Inhibition has reached the host: what it has not yet sent is cancelled."""
     meter = chip.meter[0]
-    queue = meter["host"]
-    meter["cancelled"] += chip.queues[queue]["waiting"]
-    chip.queues[queue]["waiting"] = 0
-    chip.queues[queue]["want"] = -1
+    port = meter["host"]  # of tile 0, so this is the number of its sender too
+    sender = chip.senders[port]
+    meter["cancelled"] += sender["waiting"]
+    sender["waiting"] = 0
+    if sender["want"] >= 0:
+        chip.requests[sender["want"] * meter["lanes"] + (port >> 6)] &= ~(ONE << np.uint64(port & 63))
+        sender["want"] = -1
     meter["silenced"] = 1
 
 
@@ -260,22 +249,27 @@ def _silence_host(chip):
 def _drain(chip, body, used):
     """Let everything that is on its way arrive: the event loop. Returns the fault, if any."""
     meter = chip.meter[0]
-    while meter["pending"] > 0 and meter["fault"] == SOUND:
-        meter["now"] = chip.heap[0]["time"]
-        address = chip.heap[0]["address"]
-        meter["pending"] = _pop(chip.heap, meter["pending"])
-        if address < meter["routers"]:
-            sink = _land(chip, address)
-            if sink >= meter["routers"]:
-                _start(chip, sink - meter["routers"])
-            elif sink == HOST:
-                _silence_host(chip)
-        elif address < meter["routers"] + meter["cores"]:
-            _finish(chip, body, address - meter["routers"], used)
+    routers = meter["routers"]
+    senders = routers + meter["cores"]
+    while meter["fault"] == SOUND:
+        place = _next(chip)
+        if place < 0:
+            break
+        if place < routers:
+            if chip.links[place]["wire"] >= 0:
+                _depart(chip, place)
+            else:
+                core = _land(chip, place)
+                if core >= 0:
+                    _start(chip, core)
+                elif core == HOST:
+                    _silence_host(chip)
+        elif place < senders:
+            _finish(chip, body, place - routers, used)
+        elif place < senders + routers:
+            _shown(chip, place - senders)
         else:
-            queue = address - meter["routers"] - meter["cores"]
-            if chip.queues[queue]["waiting"] > 0:
-                _show(chip, queue)
+            _arrive(chip, place - senders - routers)
         _settle(chip)
     if meter["fault"] == SOUND:
         settled = meter["delivered"] + meter["dropped"] + meter["cancelled"]

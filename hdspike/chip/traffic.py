@@ -11,7 +11,8 @@ from hdspike.chip.audit import audit, raise_fault
 from hdspike.chip.config import LONGEST, MAX_TIME, ChipConfig
 from hdspike.chip.core import _drain, body
 from hdspike.chip.lean import lean_kernel
-from hdspike.chip.mesh import TRAFFIC, Chip, _core_link, _offer, mesh_state
+from hdspike.chip.mesh import _offer
+from hdspike.chip.state import TRAFFIC, Chip, mesh_state
 from hdspike.chip.runner import link_counts
 
 __all__ = ["TrafficRun", "traffic"]
@@ -65,14 +66,14 @@ def _traffic(chip, neurons, times, sources, destinations, order, service):
     for i in range(len(order)):
         packet = order[i]
         one = chip.packets[packet]
-        link = _core_link(chip, destinations[packet])
-        one["destination"] = link
-        one["tile"] = link // chip.meter[0]["ports"]
+        link = np.int64(chip.core_link[destinations[packet]])
+        chip.flits[packet]["link"] = link
+        chip.flits[packet]["tile"] = link // chip.meter[0]["ports"]
         one["kind"] = TRAFFIC
         one["service"] = service
         one["offered"] = times[packet]
         one["arrived"] = -1
-        _offer(chip, _core_link(chip, sources[packet]), packet)
+        _offer(chip, np.int64(chip.core_link[sources[packet]]), packet)
     return _drain(chip, neurons, 0)
 
 
@@ -140,7 +141,7 @@ def traffic(
         gone_ps=np.where(delivered, packets["arrived"], finished),
         per_link=state.links["left"].copy(),
         link_dropped=state.links["dropped"].copy(),
-        link_busy_ps=state.links["left"] * state.links["latency"],
+        link_busy_ps=(state.links["left"] * state.links["latency"]).astype(np.int64),
         peak_occupancy=state.queues["peak"].copy(),
         counts=counts,
         simulated_ps=int(state.meter["now"][0]),

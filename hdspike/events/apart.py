@@ -26,7 +26,14 @@ def need(module: str, extra: str, what: str) -> None:
 
 
 def run(
-    job: str, path: Path, out: Path, *, kind: str = "", most: int, megabytes: int = BASE_MB, patience: float = PATIENCE
+    job: str,
+    path: Path,
+    out: Path,
+    *,
+    kind: str = "",
+    most: int,
+    megabytes: int = BASE_MB,
+    patience: float = PATIENCE,
 ) -> dict[str, Any]:
     """What the child answered; see :mod:`hdspike.events.child`.
 
@@ -34,7 +41,17 @@ def run(
         ValueError: the file is malformed, too large, or the child died, or took too long.
     """
     paths = os.pathsep.join(p for p in sys.path if p)
-    command = [sys.executable, "-P", str(CHILD), job, str(path.absolute()), str(out), kind, str(most), str(megabytes)]
+    command = [
+        sys.executable,
+        "-P",
+        str(CHILD),
+        job,
+        str(path.absolute()),
+        str(out),
+        kind,
+        str(most),
+        str(megabytes),
+    ]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False,

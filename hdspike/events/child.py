@@ -82,7 +82,11 @@ def hdf5(path: str, out: str, kind: str, most: int) -> dict[str, object]:
         note(at or "/", group)
         for name in group:
             left["items"] -= 1
-            if left["items"] < 0 or depth > 32 or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            if (
+                left["items"] < 0
+                or depth > 32
+                or not isinstance(group.get(name, getlink=True), h5py.HardLink)
+            ):
                 raise ValueError("it has links, or too many or too deep groups")
             item = group[name]
             if isinstance(item, h5py.Group):
@@ -93,7 +97,7 @@ def hdf5(path: str, out: str, kind: str, most: int) -> dict[str, object]:
 
     with h5py.File(path, "r") as file:
         visit(file, "", 0)
-    np.savez(out, **{f"c{i}": array for i, array in enumerate(arrays.values())})
+    np.savez(out, **{f"c{i}": array for i, array in enumerate(arrays.values())})  # type: ignore[arg-type]
     return {"names": list(arrays), "texts": texts, "attributes": attributes}
 
 
@@ -117,7 +121,9 @@ def parquet(path: str, out: str, kind: str, most: int) -> dict[str, object]:
             if column.null_count:
                 return {"error": "must have no missing values", "what": f"column {name[:40]} has"}
             columns[name] = column.to_numpy(zero_copy_only=False)
-        meta = {k.decode("latin-1"): v.decode("latin-1") for k, v in (file.schema_arrow.metadata or {}).items()}
+        meta = {
+            k.decode("latin-1"): v.decode("latin-1") for k, v in (file.schema_arrow.metadata or {}).items()
+        }
     np.savez(out, **{f"c{i}": column for i, column in enumerate(columns.values())})
     return {"names": list(columns), "meta": {k: v for k, v in meta.items() if k.startswith("hdspike")}}
 

@@ -106,7 +106,9 @@ def _read_npy(file: Path, sensor: Sensor | None, most: int) -> Recording:
     try:
         mapped = np.lib.format.open_memmap(file, mode="r")
     except (OSError, EOFError, ValueError, TypeError, SyntaxError, OverflowError) as error:
-        raise ValueError(f"path must be a whole .npy file of plain values, {file.name} is not: {error}") from error
+        raise ValueError(
+            f"path must be a whole .npy file of plain values, {file.name} is not: {error}"
+        ) from error
     if len(mapped.shape) != 1 or len(mapped) > most:
         raise ValueError(f"path must hold one row of at most {most} events, {file.name} has {mapped.shape}")
     array = np.array(mapped)
@@ -117,7 +119,12 @@ def _read_npy(file: Path, sensor: Sensor | None, most: int) -> Recording:
 
 
 def write(
-    path: str | Path, events: Any, format: str | None = None, *, sensor: Sensor | None = None, version: str | None = None
+    path: str | Path,
+    events: Any,
+    format: str | None = None,
+    *,
+    sensor: Sensor | None = None,
+    version: str | None = None,
 ) -> None:
     """Write events to a file, whole or not at all.
 

@@ -68,15 +68,17 @@ def read_hdf5(path: Path, sensor: Sensor | None, most: int, population: str | No
         time, address = (_row(tree, f"/{name}", path) for name in ("time_ps", "address"))
         return from_columns({"time_ps": time, "address": address}, root, path, sensor)
     base = "/events" if "/events/x" in tree.arrays else ""
-    fields = [_row(tree, f"{base}/{name}", path) for name in ("x", "y", "t")]
+    x, y, t = (_row(tree, f"{base}/{name}", path) for name in ("x", "y", "t"))
     p = _row(tree, f"{base}/p", path) if f"{base}/p" in tree.arrays else None
     offset = tree.arrays.get("/t_offset")
-    recording = _pixels(*fields, p, sensor, path)
+    recording = _pixels(x, y, t, p, sensor, path)
     if offset is None:
         return recording
     if offset.size != 1 or offset.dtype.kind not in "iu":
         raise ValueError(f"path must have one integer t_offset, {path.name} has shape {offset.shape}")
-    return Recording(recording.events, recording.sensor, recording.origin_ps + int(offset.item()) * MICROSECOND)
+    return Recording(
+        recording.events, recording.sensor, recording.origin_ps + int(offset.item()) * MICROSECOND
+    )
 
 
 def _row(tree: Tree, name: str, path: Path) -> NDArray[Any]:
@@ -84,7 +86,9 @@ def _row(tree: Tree, name: str, path: Path) -> NDArray[Any]:
         raise ValueError(f"path must hold {name}, {path.name} does not")
     row = tree.arrays[name]
     if row.ndim != 1 or row.dtype.kind not in "biu":
-        raise ValueError(f"path must hold {name} as a row of integers, {path.name} has {row.dtype} {row.shape}")
+        raise ValueError(
+            f"path must hold {name} as a row of integers, {path.name} has {row.dtype} {row.shape}"
+        )
     return row
 
 

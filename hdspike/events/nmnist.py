@@ -50,7 +50,9 @@ def encode(recording: Recording) -> bytes:
     """The bytes of a recording on a sensor of at most 256 × 240 pixels, times of at least 0 in whole µs, cut."""
     sensor = recording._camera("write a .bin file")
     if sensor.width > 256 or sensor.height > OVERFLOW_Y:
-        raise ValueError(f"sensor must be at most 256 × 240 for a .bin file, got {sensor.width} × {sensor.height}")
+        raise ValueError(
+            f"sensor must be at most 256 × 240 for a .bin file, got {sensor.width} × {sensor.height}"
+        )
     events = to_structured(recording)
     if len(events) and events["t"].min() < 0:
         raise ValueError(f"events must have times of at least 0 in a .bin file, got {events['t'].min()} µs")

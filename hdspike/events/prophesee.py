@@ -32,7 +32,9 @@ def header(path: Path) -> tuple[dict[str, str], int]:
             if not line.startswith(b"%"):
                 break
             if not line.endswith(b"\n"):
-                raise ValueError(f"path must have header lines below {LINES} bytes, {path.name} has a longer one")
+                raise ValueError(
+                    f"path must have header lines below {LINES} bytes, {path.name} has a longer one"
+                )
             begin += len(line)
             words = line[1:].decode("latin-1").split(maxsplit=1)
             if words and words[0].lower() == "end":
@@ -116,16 +118,22 @@ def encode_evt21(recording: Recording) -> bytes:
         raise ValueError(f"sensor must be at most 2048 × 2048, got {sensor.width} × {sensor.height}")
     events = to_structured(recording)
     if len(events) and not (events["t"].min() >= 0 and events["t"].max() < 2**34):
-        raise ValueError(f"events must have times in [0, 2^34) µs, got {events['t'].min()} … {events['t'].max()}")
+        raise ValueError(
+            f"events must have times in [0, 2^34) µs, got {events['t'].min()} … {events['t'].max()}"
+        )
     x, y, t, p = (events[name].astype(np.uint64) for name in "xytp")
     base = x & ~np.uint64(31)
     fresh = np.ones(len(events), dtype=bool)
     same = (t[1:] == t[:-1]) & (p[1:] == p[:-1]) & (y[1:] == y[:-1]) & (base[1:] == base[:-1])
-    fresh[1:] = ~(same & (x[1:] != x[:-1]))  # events are ordered by address: the pixels of a row are neighbours
+    fresh[1:] = ~(
+        same & (x[1:] != x[:-1])
+    )  # events are ordered by address: the pixels of a row are neighbours
     begin = np.flatnonzero(fresh)
     bits = np.uint64(1) << (x - base)
     vector = np.bitwise_or.reduceat(bits, begin) if len(begin) else bits
-    word = p << np.uint64(60) | (t & np.uint64(63)) << np.uint64(54) | base << np.uint64(43) | y << np.uint64(32)
+    word = (
+        p << np.uint64(60) | (t & np.uint64(63)) << np.uint64(54) | base << np.uint64(43) | y << np.uint64(32)
+    )
     word = word[begin] | vector
     upper = t[begin] >> np.uint64(6)
     change = np.ones(len(upper), dtype=bool)

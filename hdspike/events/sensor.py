@@ -81,7 +81,9 @@ class Recording:
     def __post_init__(self) -> None:
         given = np.asarray(self.events)
         if given.dtype != EVENT or given.ndim != 1:
-            raise TypeError(f"events must be one row of dtype {EVENT}, got {given.dtype} of shape {given.shape}")
+            raise TypeError(
+                f"events must be one row of dtype {EVENT}, got {given.dtype} of shape {given.shape}"
+            )
         if self.sensor is not None and not isinstance(self.sensor, Sensor):
             raise TypeError(f"sensor must be a Sensor or None, not {type(self.sensor).__name__}")
         check.integer("origin_ps", self.origin_ps)

@@ -37,7 +37,9 @@ def read_sonata(path: Path, most: int, population: str | None) -> Recording:
 def from_tree(tree: Tree, path: Path, population: str | None) -> Recording:
     """The spikes of one population of a file that has been read."""
     end = "/timestamps"
-    names = [n[len(GROUP) + 1 : -len(end)] for n in tree.arrays if n.startswith(f"{GROUP}/") and n.endswith(end)]
+    names = [
+        n[len(GROUP) + 1 : -len(end)] for n in tree.arrays if n.startswith(f"{GROUP}/") and n.endswith(end)
+    ]
     if not names:
         raise ValueError(f"path must hold /spikes/<population>/timestamps, {path.name} does not")
     if population is None:
@@ -50,11 +52,15 @@ def from_tree(tree: Tree, path: Path, population: str | None) -> Recording:
     times, nodes = tree.arrays[base + end], tree.arrays.get(f"{base}/node_ids")
     if nodes is None or times.ndim != 1 or nodes.shape != times.shape or times.dtype.kind not in "fiu":
         raise ValueError(f"path must hold timestamps and node_ids of equal length, {path.name} does not")
-    if nodes.dtype.kind not in "iu" or (nodes.size and not 0 <= int(nodes.min()) <= int(nodes.max()) <= INT32):
+    if nodes.dtype.kind not in "iu" or (
+        nodes.size and not 0 <= int(nodes.min()) <= int(nodes.max()) <= INT32
+    ):
         raise ValueError(f"path must hold node_ids in [0, 2^31), {path.name} does not")
     unit = tree.attributes.get(base + end, {}).get("units", "ms")
     if unit not in UNITS:
-        raise ValueError(f"path must have timestamps in {' or '.join(UNITS)}, {path.name} has {str(unit)[:40]!r}")
+        raise ValueError(
+            f"path must have timestamps in {' or '.join(UNITS)}, {path.name} has {str(unit)[:40]!r}"
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = np.rint(times.astype(np.float64) * UNITS[unit])
     if scaled.size and not np.all(np.abs(scaled) < 2.0**63):

@@ -41,7 +41,9 @@ def from_structured(
     given = np.asarray(array)
     check.integer("tick_ps", tick_ps, low=1)
     if given.dtype.names is None or given.ndim != 1:
-        raise TypeError(f"array must be one row with fields x, y, t, p, got {given.dtype} of shape {given.shape}")
+        raise TypeError(
+            f"array must be one row with fields x, y, t, p, got {given.dtype} of shape {given.shape}"
+        )
     fields: dict[str, NDArray[Any]] = {}
     for field, names in NAMES.items():
         found = [name for name in names if name in given.dtype.names]

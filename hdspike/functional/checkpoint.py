@@ -1,7 +1,12 @@
 """Checkpoints: everything that changes during a run, in one file that belongs to one run only."""
 
 import io
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -9,7 +14,7 @@ from numpy.typing import NDArray
 
 from hdspike.files import write_bytes
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["load_checkpoint", "patient", "save_checkpoint"]
 
 VERSION = 1
 
@@ -39,3 +44,26 @@ def load_checkpoint(path: str | Path, kind: str, fingerprint: str) -> dict[str, 
     if head[2] != fingerprint:
         raise ValueError(f"{path} is the checkpoint of another run: its network or settings differ")
     return arrays
+
+
+@contextmanager
+def patient() -> Iterator[Callable[[], bool]]:
+    """Hold Ctrl-C back until the step at hand is whole: yields a function that says whether it was pressed.
+
+    A second Ctrl-C is not held back. Outside the main thread, where Python hands out no signals, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
-from hdspike.functional.checkpoint import load_checkpoint, save_checkpoint
+from hdspike.functional.checkpoint import load_checkpoint, patient, save_checkpoint
 from hdspike.functional.clocked import CHUNK, Clocked
 from hdspike.functional.recorder import Recorder, Watch
 from hdspike.network.graph import Network
@@ -101,23 +101,19 @@ def simulate(
         clocked.restore(arrays)
         recorder.restore(arrays)
         watched.restore(arrays)
-    whole = True  # no step is half done
-    try:
+    with patient() as interrupted:
         while clocked.now < total:
-            whole = False
             clocked.update()
             recorder.take(clocked)
             watched.take(clocked)
             clocked.deliver()
-            whole = True
             if clocked.now % CHUNK == 0 and progress is not None:
                 progress(clocked.now, total)
             if clocked.now % every == 0:
                 save()
-    except KeyboardInterrupt:
-        if whole:
-            save()
-        raise
+            if interrupted():
+                save()
+                raise KeyboardInterrupt
     if progress is not None:
         progress(total, total)
     save()

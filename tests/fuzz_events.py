@@ -1,0 +1,195 @@
+"""Fuzzing the readers of event and network files: ``python tests/fuzz_events.py [--cases 3000] [--door 60]``.
+
+Each format gives small well-formed files, which are damaged at random (bytes changed, cut, put in, taken out, numbers
+of the header blown up). What a reader does with them must be an answer or a ``ValueError``. Readers that decode in a
+process of their own are tried twice: ``cases`` files in one long-lived worker, which is counted and started anew when
+it dies, and ``door`` files through the public function, where the worker's death must be a ``ValueError`` as well.
+Prints one JSON line per format: cases, answers, errors, deaths, the slowest case (s), the largest memory (MB).
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hdspike import events
+from hdspike.events import child
+from hdspike.events.structured import CAMERA
+
+SENSOR = events.Sensor(34, 30)
+BAD_WORDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xff" * 8, b"999999999")
+
+
+def recording(n: int = 300, seed: int = 1) -> events.Recording:
+    """A recording of ``n`` random events on a small sensor."""
+    rng = np.random.default_rng(seed)
+    array = np.zeros(n, CAMERA)
+    for name, end in (("x", 34), ("y", 30), ("p", 2)):
+        array[name] = rng.integers(0, end, n)
+    array["t"] = np.sort(rng.integers(0, 200_000, n))
+    return events.from_structured(array, SENSOR)
+
+
+def damaged(whole: bytes, rng: random.Random) -> bytes:
+    """A copy with one kind of damage."""
+    data = bytearray(whole)
+    at = rng.randrange(len(data))
+    match rng.randrange(8):
+        case 0:
+            for _ in range(rng.randrange(1, 5)):
+                data[rng.randrange(len(data))] = rng.randrange(256)
+        case 1:
+            data = data[:at]
+        case 2:
+            data[at:at] = rng.randbytes(rng.randrange(1, 9))
+        case 3:
+            del data[at : at + rng.randrange(1, 9)]
+        case 4:
+            data[at : at + 4] = rng.choice(BAD_WORDS)
+        case 5:
+            head = rng.randrange(min(len(data), 200))
+            data[head : head + 1] = rng.randbytes(1)
+        case 6:
+            head = rng.randrange(min(len(data), 800))
+            data[head : head + 4] = rng.choice(BAD_WORDS)
+        case _:
+            data[at : at + rng.randrange(1, 400)] = b""
+            data += rng.randbytes(rng.randrange(50))
+    return bytes(data)
+
+
+def bases(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Well-formed files by name, with the job of the child that decodes them, or ""."""
+    whole = recording()
+    jobs = {".aedat4": "camera", ".raw": "camera", ".dat": "camera", ".es": "camera", ".h5": "hdf5",
+            ".sonata": "hdf5", ".parquet": "parquet"}  # fmt: skip
+    out = {}
+    for name, version in (
+        ("nmnist.bin", None), ("evt21.raw", "evt2.1"), ("table.csv", None), ("array.npy", None),
+        ("own.events", None), ("aedat4.aedat4", None), ("evt2.raw", "evt2"), ("evt3.raw", "evt3"),
+        ("dat1.dat", "dat1"), ("dat2.dat", "dat2"), ("stream.es", None), ("own.h5", None),
+        ("spikes.sonata", None), ("table.parquet", None),
+    ):  # fmt: skip
+        path = folder / name
+        events.write(path, whole, version=version)
+        out[path.stem + path.suffix] = path, "" if name == "evt21.raw" else jobs.get(path.suffix, "")
+    return out
+    import nir
+
+    weights = np.random.default_rng(2).normal(size=(4, 5))
+    one = np.ones(4)
+    nodes = nir.Affine(weights, one), nir.LIF(tau=one, r=one, v_leak=0 * one, v_threshold=one)
+    nir.write(folder / "net.nir", nir.NIRGraph.from_list(*nodes))
+    out["net.nir"] = folder / "net.nir", "hdf5"
+    return out
+
+
+def read(path: Path) -> Any:
+    """The public reader of a file."""
+    if path.suffix == ".nir":
+        from hdspike.network import nir
+
+        return nir.read(path, step_s=1e-3)
+    return events.read(path, most=1_000_000)
+
+
+def outcome(call: Callable[[], Any]) -> str:
+    """``ok``, ``error`` (a ValueError), or the name of any other exception."""
+    try:
+        answer = call()
+    except ValueError:
+        return "error"
+    except BaseException as error:
+        return f"{type(error).__module__}.{type(error).__name__}: {error}"[:200]
+    return "error" if isinstance(answer, dict) and "error" in answer else "ok"
+
+
+def work(base: Path, job: str, first: int, last: int) -> None:
+    """The worker: cases ``first`` to ``last`` of one format, a line when each begins and one when it ends."""
+    if job:
+        child.limit(3072)
+    kind = {".aedat4": "aedat", ".raw": "evt", ".dat": "dat", ".es": "es"}.get(base.suffix, "")
+    whole = base.read_bytes()
+    with tempfile.TemporaryDirectory() as scratch:
+        path, out = Path(scratch) / base.name, str(Path(scratch) / "out.npz")
+        for case in range(first, last):
+            path.write_bytes(damaged(whole, random.Random(f"{base.name} {case}")))
+            print("begin", case, flush=True)
+            start = time.perf_counter()
+            if job:
+                most = 64_000_000 if job == "hdf5" else 1_000_000
+                said = outcome(lambda: getattr(child, job)(str(path), out, kind, most))
+                said = said if said == "ok" else "error"  # main() of the child catches all
+            else:
+                said = outcome(lambda: read(path))
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            print("end", case, f"{time.perf_counter() - start:.4f}", peak, said, flush=True)
+
+
+def supervise(base: Path, job: str, cases: int) -> dict[str, Any]:
+    """All cases of one format, with a new worker whenever one dies."""
+    counts: dict[str, int] = {}
+    slowest, peak, case, deaths = 0.0, 0, 0, 0
+    while case < cases:
+        command = [sys.executable, __file__, "--work", str(base), job, str(case), str(cases)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "RUST_BACKTRACE": "0"}
+        )
+        for line in done.stdout.splitlines():
+            words = line.split(" ", 4)
+            if words[0] == "begin":
+                case = int(words[1]) + 1
+            elif words[0] == "end":
+                slowest, peak = max(slowest, float(words[2])), max(peak, int(words[3]))
+                counts[words[4]] = counts.get(words[4], 0) + 1
+        if done.returncode == 0:
+            break
+        deaths += 1
+    return {"cases": cases, **counts, "deaths": deaths, "slowest_s": slowest, "peak_mb": peak}
+
+
+def door(base: Path, cases: int) -> dict[str, int]:
+    """Damaged files through the public reader of this very process."""
+    counts: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / base.name
+        for case in range(cases):
+            path.write_bytes(damaged(base.read_bytes(), random.Random(f"door {base.name} {case}")))
+            said = outcome(lambda: read(path))
+            counts[said] = counts.get(said, 0) + 1
+    return counts
+
+
+def main() -> None:
+    """Fuzz every format."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", type=int, default=3000)
+    parser.add_argument("--door", type=int, default=60)
+    parser.add_argument("--work", nargs=4)
+    given = parser.parse_args()
+    if given.work:
+        warnings.simplefilter("error")
+        base, job, first, last = given.work
+        work(Path(base), job, int(first), int(last))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (base, job) in bases(Path(folder)).items():
+            row = {"format": name, **supervise(base, job, given.cases)}
+            if job:
+                row["door"] = door(base, given.door)
+            print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
