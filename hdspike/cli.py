@@ -190,6 +190,68 @@ def show(name: str) -> None:
     click.echo(substrate.markdown([name]))
 
 
+@chip.command(name="run")
+@click.argument("workload")
+@click.option(
+    "--chip", "chip_name", metavar="NAME|FILE", default="loihi-sanafe", show_default=True,
+    help="A substrate with a mesh, its TOML, or SANA-FE's architecture YAML.",
+)
+@click.option("--cores", metavar="N,N,…", help="Cores of each population, in order.  [default: the workload's]")
+@click.option("--place", metavar="hand|capacity|traffic", help="How cores are chosen.  [default: hand, with --cores]")
+@click.option("--steps", type=int, metavar="T", help="Time steps.  [default: the workload's]")
+@click.option("--noc", metavar="simple|exact", default="simple", show_default=True, help="Network-on-chip model.")
+@click.option("--policy", metavar="stall|drop", default="stall", show_default=True, help="At a full FIFO.")
+@click.option("--fifo-depth", type=int, metavar="D", help="Packets per FIFO (exact).  [default: the chip's]")
+@click.option("--checkpoint", metavar="FILE", help="Save the run here and go on from it.")
+@click.option("--export", metavar="FILE", help="Write the spikes too: .csv, .parquet, .h5, .sonata, .events.")
+@click.option("--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random.")
+@click.option("--json", "file", metavar="FILE", help="Write the numbers as JSON; - for only them, on the screen.")
+def run_chip(
+    workload: str, chip_name: str, cores: str | None, place: str | None, steps: int | None, noc: str, policy: str,
+    fifo_depth: int | None, checkpoint: str | None, export: str | None, seed: int, file: str | None,
+) -> None:  # fmt: skip
+    """Run the network WORKLOAD (dvs-gesture, c-elegans, a .nir or .yaml file) on a chip: spikes, time, energy."""
+    import json
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from hdspike.files import write_text
+    from hdspike.workloads import job, screen
+
+    for name, given in (("json", file), ("checkpoint", checkpoint), ("export", export)):
+        if given not in (None, "-") and not Path(str(given)).absolute().parent.is_dir():
+            raise ValueError(f"{name} must be a file in an existing folder, got {given}")
+    shares = None
+    if cores is not None:
+        if not all(part.strip().isdigit() for part in cores.split(",")):
+            raise ValueError(f"cores must be whole numbers with commas between them, got {cores!r}")
+        shares = tuple(int(part) for part in cores.split(","))
+    console = Console(stderr=True)
+    with console.status(f"building and mapping {workload}"):
+        made = job.load(workload, chip=chip_name, cores=shares, place=place, steps=steps, seed=seed)
+    console.print(
+        f"{made.workload.name}: {made.workload.network.neurons:,} neurons, {made.workload.network.synapses:,} "
+        f"synapses on {len(made.placement.cores_used)} cores; at most {made.bytes / 1e6:,.0f} MB"
+    )
+    mesh = {} if fifo_depth is None else {"fifo_depth": fifo_depth}
+    with screen.Steps(console) as progress:
+        activity, wall = job.run(
+            made, progress=progress, noc=noc, policy=policy, checkpoint=checkpoint, **mesh
+        )
+    found = job.numbers(made, activity, wall)
+    if export is not None:
+        for path in activity.export(export):
+            console.print(f"wrote {path}")
+    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    if file is not None:
+        write_text(file, text)
+    screen.print_run(found)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
     try:

@@ -12,10 +12,10 @@ def lengths(state: Chip) -> NDArray[np.int64]:
     """``(links,)`` the packets in the FIFO at the end of each link, counted one by one."""
     waiting = np.zeros(len(state.links), dtype=np.int64)
     for link in np.flatnonzero(state.links["head"] >= 0):
-        packet = int(state.links["head"][link])
-        while packet >= 0:
+        flit = int(state.links["head"][link])
+        while flit >= 0:
             waiting[link] += 1
-            packet = int(state.flits["following"][packet])
+            flit = int(state.flits["following"][flit])
     return waiting
 
 
@@ -76,10 +76,13 @@ def waiting(state: Chip) -> list[str]:
         feeder = int(state.feeders[queue])
         count = int(state.senders["waiting"][queue]) if feeder < 0 else int(held[feeder])
         if count:
-            head = int(state.senders["head"][queue] if feeder < 0 else state.links["head"][feeder])
+            if feeder < 0:
+                last = int(state.packets["link"][state.senders["head"][queue]])
+            else:
+                last = int(state.flits["link"][state.links["head"][feeder]])
             tile, port = divmod(queue, ports)
-            out = int(state.routes[tile, state.flits["tile"][head]])
-            link = int(state.flits["link"][head]) if out < 0 else tile * ports + out
+            out = int(state.routes[tile, last // ports])
+            link = last if out < 0 else tile * ports + out
             who = " (sender)" if feeder < 0 else ""
             words.append(f"tile {tile} port {port}{who}: {count} waiting for link {link}")
     return words

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hdspike.chip.grid import HOST
 from hdspike.chip.lean import lean_kernel, loop_kernel
-from hdspike.chip.mesh import _arrive, _ask, _depart, _land, _offer, _remove, _schedule, _settle, _shown
+from hdspike.chip.mesh import _arrive, _depart, _free, _land, _offer, _remove, _schedule, _settle, _shown
 from hdspike.chip.state import DEADLOCK, INHIBITION, INPUT, SOUND, SPIKE, Chip
 from hdspike.chip.wheel import ONE, _next
 from hdspike.spikes import EVENT
@@ -99,12 +99,9 @@ def _new_packet(chip, link, kind, first, last, address, offered):
     meter = chip.meter[0]
     packet = meter["pool"]
     meter["pool"] += 1
-    flit = chip.flits[packet]
-    flit["link"] = link
-    flit["tile"] = link // meter["ports"]
-    flit["waits"] = kind == INHIBITION
     one = chip.packets[packet]
     one["kind"] = kind
+    one["link"] = link
     one["first"] = first
     one["last"] = last
     one["address"] = address
@@ -188,7 +185,7 @@ def _start(chip, core):
     link = np.int64(chip.core_link[core])
     if own["serving"] >= 0 or chip.links[link]["head"] < 0:
         return
-    packet = _remove(chip, link)
+    packet = _free(chip, _remove(chip, link))
     kind = chip.packets[packet]["kind"]
     if kind == INPUT:
         synapses = chip.packets[packet]["last"] - chip.packets[packet]["first"]

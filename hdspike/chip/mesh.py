@@ -19,7 +19,7 @@ import numpy as np
 from hdspike.chip.config import MAX_TIME
 from hdspike.chip.grid import CORE, EAST, HOST, LOCAL, NORTH, SOUTH, WEST
 from hdspike.chip.lean import lean_kernel
-from hdspike.chip.state import OVERFLOW, Chip, link_ends, link_latencies, mesh_state, xy_routes
+from hdspike.chip.state import INHIBITION, OVERFLOW, Chip, link_ends, link_latencies, mesh_state, xy_routes
 from hdspike.chip.wheel import ONE, _file, _lowest, _mark
 
 __all__ = [
@@ -65,11 +65,11 @@ def _ask(chip, link):
 
 
 @lean_kernel
-def _show(chip, tile, port, packet):
-    """The head of an input queue is visible to the router: it asks for its link."""
+def _show(chip, tile, port, goal, last):
+    """The head of an input queue is visible to the router: it asks for its link, at the goal for the last."""
     meter = chip.meter[0]
-    out = chip.routes[tile, chip.flits[packet]["tile"]]
-    link = np.int64(chip.flits[packet]["link"]) if out < 0 else tile * meter["ports"] + out
+    out = chip.routes[tile, goal]
+    link = last if out < 0 else tile * meter["ports"] + out
     chip.requests[link * meter["lanes"] + (port >> 6)] |= ONE << np.uint64(port & 63)
     _ask(chip, link)
     return link
@@ -80,24 +80,26 @@ def _hand_over(chip, queue):
     """A sender begins to hand its next packet to its router."""
     meter = chip.meter[0]
     one = chip.packets[chip.senders[queue]["head"]]
-    ready = meter["now"] + one["gap"]
     if meter["paced"]:
-        one["offered"] = ready
-    base = max(ready, one["offered"])
+        one["offered"] += meter["now"]
+    base = max(meter["now"], one["offered"])
     _schedule(chip, base, meter["inject"], meter["routers"] + meter["cores"] + queue)
 
 
 @lean_kernel
 def _offer(chip, queue, packet):
-    """A sender puts a packet in its own memory, to be sent at ``offered`` or later."""
+    """A sender puts a packet in its own memory, to be sent at ``offered`` or later.
+
+    In a paced run ``offered`` is the time from the departure of the packet before it, until it is the head.
+    """
     chip.meter[0]["injected"] += 1
     sender = chip.senders[queue]
-    chip.flits[packet]["following"] = -1
+    chip.packets[packet]["following"] = -1
     alone = sender["waiting"] == 0
     if alone:
         sender["head"] = packet
     else:
-        chip.flits[sender["tail"]]["following"] = packet
+        chip.packets[sender["tail"]]["following"] = packet
     sender["tail"] = packet
     sender["waiting"] += 1
     if alone:
@@ -111,36 +113,56 @@ def _shown(chip, queue):
     sender = chip.senders[queue]
     if sender["waiting"] > 0:
         tile = queue // meter["ports"]
-        sender["want"] = _show(chip, tile, queue - tile * meter["ports"], np.int64(sender["head"]))
+        last = np.int64(chip.packets[sender["head"]]["link"])
+        sender["want"] = _show(chip, tile, queue - tile * meter["ports"], last // meter["ports"], last)
 
 
 @lean_kernel
 def _remove(chip, feeder):
-    """The head packet leaves the FIFO at the end of a link: the credit goes back to that link."""
+    """The head flit leaves the FIFO at the end of a link: the credit goes back to that link."""
     wire = chip.links[feeder]
-    packet = np.int64(wire["head"])
-    wire["head"] = chip.flits[packet]["following"]
+    flit = np.int64(wire["head"])
+    wire["head"] = chip.flits[flit]["following"]
     wire["held"] -= 1
     _ask(chip, feeder)
-    return packet
+    return flit
+
+
+@lean_kernel
+def _free(chip, flit):
+    """The row of a flit is free for the next packet; returns the packet."""
+    chip.flits[flit]["following"] = chip.meter[0]["free"]
+    chip.meter[0]["free"] = flit
+    return np.int64(chip.flits[flit]["packet"])
 
 
 @lean_kernel
 def _leave(chip, queue):
-    """The head packet leaves its sender."""
+    """The head packet leaves its sender; returns its flit."""
     meter = chip.meter[0]
     sender = chip.senders[queue]
     packet = np.int64(sender["head"])
-    sender["head"] = chip.flits[packet]["following"]
+    one = chip.packets[packet]
+    sender["head"] = one["following"]
     sender["waiting"] -= 1
     sender["want"] = -1
-    chip.packets[packet]["entered"] = meter["now"]
+    one["entered"] = meter["now"]
     meter["packets"] += 1
     if queue == meter["host"]:
-        meter["begun"] = chip.packets[packet]["address"] + 1
+        meter["begun"] = one["address"] + 1
     if sender["waiting"] > 0:
         _hand_over(chip, queue)
-    return packet
+    flit = meter["free"]
+    if flit >= 0:
+        meter["free"] = chip.flits[flit]["following"]
+    else:
+        flit = meter["fresh"]
+        meter["fresh"] += 1
+    row = chip.flits[flit]
+    row["packet"] = packet
+    row["link"] = one["link"]
+    row["tile"] = one["link"] // meter["ports"]
+    return flit
 
 
 @lean_kernel
@@ -175,26 +197,30 @@ def _grant(chip, link):
     queue = wire["base"] + port
     feeder = np.int64(chip.feeders[queue])
     if full:
-        head = chip.senders[queue]["head"] if feeder < 0 else chip.links[feeder]["head"]
-        if chip.flits[head]["waits"]:
+        if feeder < 0:
+            head = np.int64(chip.senders[queue]["head"])
+        else:
+            head = np.int64(chip.flits[chip.links[feeder]["head"]]["packet"])
+        if chip.packets[head]["kind"] == INHIBITION:
             return
     chip.requests[link * meter["lanes"] + (port >> 6)] &= ~(ONE << np.uint64(port & 63))
     if feeder < 0:
-        packet = _leave(chip, queue)
+        flit = _leave(chip, queue)
     else:
-        packet = _remove(chip, feeder)
+        flit = _remove(chip, feeder)
         head = np.int64(chip.links[feeder]["head"])
         if head >= 0:
-            _show(chip, np.int64(chip.links[feeder]["end"]), port, head)
+            row = chip.flits[head]
+            _show(chip, np.int64(chip.links[feeder]["end"]), port, row["tile"], np.int64(row["link"]))
     chip.entered[link] += 1
     wire["turn"] = port + 1 if port + 1 < meter["ports"] else 0
     if full:
         wire["dropped"] += 1
         meter["dropped"] += 1
-        chip.packets[packet]["finished"] = meter["now"]
+        chip.packets[_free(chip, flit)]["finished"] = meter["now"]
         _ask(chip, link)
         return
-    wire["flying"] = packet
+    wire["flying"] = flit
     if wire["end"] != HOST:
         held = wire["held"] + 1
         wire["held"] = held
@@ -217,7 +243,7 @@ def _settle(chip):
 def _depart(chip, link):
     """A packet has left the serialiser between two chips and travels on."""
     meter = chip.meter[0]
-    packet = np.int64(chip.links[link]["flying"])
+    flit = np.int64(chip.links[link]["flying"])
     chip.links[link]["flying"] = -1
     _ask(chip, link)
     number = np.int64(chip.links[link]["wire"])
@@ -225,15 +251,15 @@ def _depart(chip, link):
     if meter["now"] > MAX_TIME - wire["latency"]:
         meter["fault"] = OVERFLOW
         return
-    chip.packets[packet]["due"] = meter["now"] + wire["latency"]
-    chip.flits[packet]["following"] = -1
+    chip.packets[chip.flits[flit]["packet"]]["finished"] = meter["now"] + wire["latency"]
+    chip.flits[flit]["following"] = -1
     wire["travelling"] += 1
     if wire["travelling"] > 1:
-        chip.flits[wire["tail"]]["following"] = packet
+        chip.flits[wire["tail"]]["following"] = flit
     else:
-        wire["head"] = packet
+        wire["head"] = flit
         _schedule(chip, meter["now"], wire["latency"], 2 * meter["routers"] + meter["cores"] + number)
-    wire["tail"] = packet
+    wire["tail"] = flit
 
 
 @lean_kernel
@@ -241,46 +267,49 @@ def _arrive(chip, number):
     """The first packet on the wire between two chips has arrived; returns the link."""
     meter = chip.meter[0]
     wire = chip.wires[number]
-    packet = np.int64(wire["head"])
-    wire["head"] = chip.flits[packet]["following"]
+    flit = np.int64(wire["head"])
+    wire["head"] = chip.flits[flit]["following"]
     wire["travelling"] -= 1
     if wire["travelling"] > 0:
         place = 2 * meter["routers"] + meter["cores"] + number
-        _schedule(chip, chip.packets[wire["head"]]["due"], 0, place)
-    _put_down(chip, wire["link"], packet)
+        _schedule(chip, chip.packets[chip.flits[wire["head"]]["packet"]]["finished"], 0, place)
+    _put_down(chip, wire["link"], flit)
 
 
 @lean_kernel
-def _put_down(chip, link, packet):
+def _put_down(chip, link, flit):
     """A packet comes out of a link, into the FIFO at its end."""
     meter = chip.meter[0]
     wire = chip.links[link]
     wire["left"] += 1
     end = np.int64(wire["end"])
+    row = chip.flits[flit]
     if end < 0:
-        chip.packets[packet]["arrived"] = meter["now"]
+        one = chip.packets[row["packet"]]
+        one["arrived"] = meter["now"]
         if end == HOST:
-            chip.packets[packet]["finished"] = meter["now"]
+            one["finished"] = meter["now"]
             meter["delivered"] += 1
+            _free(chip, flit)
             return
-    chip.flits[packet]["following"] = -1
+    row["following"] = -1
     empty = wire["head"] < 0
     if empty:
-        wire["head"] = packet
+        wire["head"] = flit
     else:
-        chip.flits[wire["tail"]]["following"] = packet
-    wire["tail"] = packet
+        chip.flits[wire["tail"]]["following"] = flit
+    wire["tail"] = flit
     if empty and end >= 0:
-        _show(chip, end, np.int64(wire["port"]), packet)
+        _show(chip, end, np.int64(wire["port"]), row["tile"], np.int64(row["link"]))
 
 
 @lean_kernel
 def _land(chip, link):
     """The packet on a link has crossed it; returns the core or ``HOST`` that it reached, else ``CORE``."""
-    packet = np.int64(chip.links[link]["flying"])
+    flit = np.int64(chip.links[link]["flying"])
     chip.links[link]["flying"] = -1
     _ask(chip, link)
-    _put_down(chip, link, packet)
+    _put_down(chip, link, flit)
     end = np.int64(chip.links[link]["end"])
     if end >= 0:
         return np.int64(CORE)

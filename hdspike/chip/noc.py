@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hdspike.chip.architecture import Architecture
 from hdspike.chip.barrier import Sender, simple_step
 from hdspike.chip.grid import Grid
+from hdspike.chip.transport import Transport
 
 __all__ = ["Exact", "NetworkOnChip", "Simple"]
 
@@ -67,17 +68,28 @@ class Exact:
     name = "exact"
 
     def __init__(self, architecture: Architecture, *, policy: str = "stall", **options: Any) -> None:
-        from hdspike.chip.transport import Transport
-
         self.transport = Transport(grid_of(architecture, **options), policy=policy)
+        self.place = architecture.tile_y * architecture.columns + architecture.tile_x
 
     def step(self, sender: Sender, packets: int) -> tuple[int, NDArray[np.bool_] | None]:
         """See the class."""
-        return self.transport.step(
+        done = self.transport.step(
             sender.source[:packets], sender.destination[:packets], sender.gap[:packets], sender.service[:packets],
             sender.rest,
         )  # fmt: skip
+        return done.end_ps, done.delivered
 
     def report(self) -> dict[str, Any]:
-        """The transport's counters."""
-        return self.transport.report()
+        """``counts`` (the audited books), ``hops`` by tile of the architecture, ``latency_ps`` (mean and percentiles),
+        ``latency_parts_ps``, ``utilisation`` of the links and ``peak_occupancy`` of the FIFOs (the largest)."""
+        mesh, seen = self.transport, self.transport.latency
+        return {
+            "counts": mesh.counts,
+            "hops": mesh.hops[self.place],
+            "latency_ps": seen.summary(),
+            "latency_parts_ps": mesh.latency_parts_ps,
+            "busiest_link": float(mesh.utilisation.max()),
+            "fullest_fifo": int(mesh.peak_occupancy.max()),
+            "utilisation": mesh.utilisation,
+            "peak_occupancy": mesh.peak_occupancy,
+        }

@@ -17,6 +17,7 @@ from hdspike.chip.config import MAX_TIME
 from hdspike.chip.losses import deliver_rest
 from hdspike.chip.noc import Exact, NetworkOnChip, Simple
 from hdspike.chip.placement import Placement, by_capacity
+from hdspike.events import export
 from hdspike.functional.checkpoint import load_checkpoint, patient, save_checkpoint
 from hdspike.functional.clocked import CHUNK, Clocked
 from hdspike.functional.recorder import Recorder, Watch
@@ -49,12 +50,51 @@ class ChipActivity:
     hops: NDArray[np.int64]
     step_ps: NDArray[np.int64]
     per_core: dict[str, NDArray[np.int64]]
+    fired: NDArray[np.int64]
+    """``(neurons,)``: the spikes of each neuron."""
     network: dict[str, Any] = field(default_factory=dict)
 
     @property
     def simulated_ps(self) -> int:
         """The simulated time of the whole run, in ps."""
         return int(self.step_ps.sum())
+
+    def tables(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """The run as tables: ``spikes`` (each at the start of its step in simulated time), ``steps``, ``cores``,
+        ``tiles``, and ``potentials`` where neurons were watched."""
+        begin = np.concatenate([[0], np.cumsum(self.step_ps)[:-1]]).astype(np.int64)
+        spikes = self.activity
+        names = ("north", "east", "south", "west")
+        out = {
+            "spikes": {
+                "time_ps": begin[spikes.spike_steps] if len(begin) else spikes.spike_steps,
+                "neuron": spikes.spike_neurons,
+                "step": spikes.spike_steps,
+            },
+            "steps": {"step": np.arange(len(begin)), "begin_ps": begin, "duration_ps": self.step_ps},
+            "cores": {"core": np.arange(self.architecture.cores), **self.per_core},
+            "tiles": {
+                "tile": np.arange(self.architecture.tiles),
+                **{f"packets_{name}": self.hops[:, side] for side, name in enumerate(names)},
+            },
+        }
+        if spikes.potentials.shape[1]:
+            watched = {f"neuron_{i}": spikes.potentials[:, i] for i in range(spikes.potentials.shape[1])}
+            out["potentials"] = {"step": np.arange(len(begin)), **watched}
+        return out
+
+    def export(self, path: str | Path) -> list[Path]:
+        """Write :meth:`tables` to ``.csv``, ``.parquet``, ``.h5`` or ``.sonata`` (:func:`hdspike.events.export`)."""
+        network = self.activity.network
+        starts = network.offsets
+        return export(
+            path,
+            self.tables(),
+            meta={"chip": self.architecture.name, "noc": self.noc, "counts": self.counts},
+            populations={
+                p.name: (int(starts[i]), int(starts[i + 1])) for i, p in enumerate(network.populations)
+            },
+        )
 
     @property
     def audit(self) -> dict[str, int]:
@@ -273,7 +313,7 @@ def result(
                     f"{seen['counts'][name]} by the mesh"
                 )
     return ChipActivity(
-        activity, architecture, placed, carrier.name, counts, units, hops, step_ps, per_core, seen
+        activity, architecture, placed, carrier.name, counts, units, hops, step_ps, per_core, spikes.copy(), seen
     )
 
 

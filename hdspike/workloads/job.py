@@ -1,0 +1,134 @@
+"""`hdspike chip run`: a workload on a chip, from names to numbers."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdspike import check, substrate
+from hdspike.chip import Architecture, ChipActivity, Placement, by_capacity, by_hand, by_traffic, memory, simulate
+from hdspike.energy import by_unit
+from hdspike.workloads import NAMES, Workload, build
+
+__all__ = ["Job", "load", "numbers", "run"]
+
+PLACES = ("hand", "capacity", "traffic")
+PROFILE_STEPS = 50  # of the run that tells a placement by traffic how often each neuron fires
+
+
+@dataclass(frozen=True)
+class Job:
+    """A workload, mapped, ready to run. ``load_s`` is how long building and mapping it took."""
+
+    workload: Workload
+    architecture: Architecture
+    placement: Placement
+    place: str
+    steps: int
+    load_s: float
+
+    @property
+    def bytes(self) -> int:
+        """What a run will need at most."""
+        return sum(memory(self.workload.network, self.architecture).values())
+
+
+def load(
+    name: str,
+    *,
+    chip: str = "loihi-sanafe",
+    cores: tuple[int, ...] | None = None,
+    place: str | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+) -> Job:
+    """Build a workload and put it on a chip.
+
+    Args:
+        name: one of ``NAMES``, a ``.nir`` file, or a network of SANA-FE's in ``.yaml``, which brings its mapping.
+        chip: a substrate, a substrate's ``.toml``, or an architecture of SANA-FE's in ``.yaml``.
+        cores: how many cores each population takes, in order; by default the workload's own.
+        place: ``"hand"`` (by ``cores``), ``"capacity"`` (fill core after core) or ``"traffic"`` (then move the cores
+            so that packets have shorter ways, after a profiling run of 50 steps).
+    """
+    begun = time.perf_counter()
+    mapped: Placement | None = None
+    if Path(chip).suffix in (".yaml", ".yml"):
+        from hdspike.chip.sanafe import read_architecture
+
+        architecture = read_architecture(chip)
+    else:
+        architecture = Architecture.from_substrate(substrate.load(chip))
+    if Path(name).suffix in (".yaml", ".yml"):
+        from hdspike.chip.sanafe import read_network
+
+        network, mapped = read_network(name, architecture)
+        workload = Workload(Path(name).stem, "a network of SANA-FE's", network)
+    elif Path(name).suffix == ".nir":
+        from hdspike.network import nir
+
+        workload = Workload(Path(name).stem, "a NIR graph", nir.read(name, step_s=1e-3))
+    elif Path(name).suffix:
+        raise ValueError(f"workload must be one of {', '.join(NAMES)}, or a .nir or .yaml file, got {name!r}")
+    else:
+        workload = build(name, seed=seed)
+    total = workload.steps if steps is None else check.integer("steps", steps, low=1)
+    shares = workload.cores if cores is None else cores
+    if place is None:
+        place = "file" if mapped is not None and cores is None else "hand" if shares is not None else "capacity"
+    if place == "file":
+        assert mapped is not None
+        placed = mapped
+    elif check.one_of("place", place, PLACES) == "hand" or (place == "traffic" and shares is not None):
+        if shares is None:
+            raise ValueError("cores must be given for place 'hand', one count per population")
+        placed = by_hand(workload.network, architecture, shares)
+    else:
+        placed = by_capacity(workload.network, architecture)
+    if place == "traffic":
+        some = simulate(workload.network, architecture, min(PROFILE_STEPS, total), placement=placed, max_spikes=0)
+        placed = by_traffic(workload.network, architecture, placed, fired=some.fired)
+    return Job(workload, architecture, placed, place, total, time.perf_counter() - begun)
+
+
+def run(
+    job: Job, *, progress: Callable[[int, int], None] | None = None, **options: Any
+) -> tuple[ChipActivity, float]:
+    """Run a job; ``options`` are those of :func:`hdspike.chip.simulate`. Returns also the wall-clock seconds."""
+    begun = time.perf_counter()
+    activity = simulate(
+        job.workload.network, job.architecture, job.steps, placement=job.placement, step_s=job.workload.step_s,
+        progress=progress, **options,
+    )  # fmt: skip
+    return activity, time.perf_counter() - begun
+
+
+def numbers(job: Job, activity: ChipActivity, wall_s: float) -> dict[str, Any]:
+    """What `hdspike chip run --json` writes: exact counts, joules and seconds unrounded."""
+    network = {name: value for name, value in activity.network.items() if name != "counts" and plain(value)}
+    return {
+        "workload": job.workload.name,
+        "chip": job.architecture.name,
+        "steps": job.steps,
+        "noc": activity.noc,
+        "place": job.place,
+        "neurons": job.workload.network.neurons,
+        "synapses": job.workload.network.synapses,
+        "cores": len(job.placement.cores_used),
+        **activity.counts,
+        "energy": by_unit(activity),
+        "simulated_s": activity.simulated_ps * 1e-12,
+        "wall_s": wall_s,
+        "load_s": job.load_s,
+        "audit": activity.audit,
+        "fired_by": activity.activity.fired_by,
+        "network": network,
+    }
+
+
+def plain(value: Any) -> bool:
+    """Whether a value is JSON's as it stands."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and plain(entry) for key, entry in value.items())
+    return isinstance(value, bool | int | float | str) or value is None
