@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,6 @@ def bases(folder: Path) -> dict[str, tuple[Path, str]]:
         path = folder / name
         events.write(path, whole, version=version)
         out[path.stem + path.suffix] = path, "" if name == "evt21.raw" else jobs.get(path.suffix, "")
-    return out
     import nir
 
     weights = np.random.default_rng(2).normal(size=(4, 5))
@@ -129,10 +129,10 @@ def work(base: Path, job: str, first: int, last: int) -> None:
             start = time.perf_counter()
             if job:
                 most = 64_000_000 if job == "hdf5" else 1_000_000
-                said = outcome(lambda: getattr(child, job)(str(path), out, kind, most))
+                said = outcome(partial(getattr(child, job), str(path), out, kind, most))
                 said = said if said == "ok" else "error"  # main() of the child catches all
             else:
-                said = outcome(lambda: read(path))
+                said = outcome(partial(read, path))
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             print("end", case, f"{time.perf_counter() - start:.4f}", peak, said, flush=True)
 
@@ -166,7 +166,7 @@ def door(base: Path, cases: int) -> dict[str, int]:
         path = Path(scratch) / base.name
         for case in range(cases):
             path.write_bytes(damaged(base.read_bytes(), random.Random(f"door {base.name} {case}")))
-            said = outcome(lambda: read(path))
+            said = outcome(partial(read, path))
             counts[said] = counts.get(said, 0) + 1
     return counts
 

@@ -101,7 +101,7 @@ def axons(network: Network, architecture: Architecture, core: NDArray[np.int32])
         reached.append(one)
         events.append(many)
         unit.append(unit_of_core[one])
-    joined = [
+    joined: list[NDArray[Any]] = [
         np.concatenate(part) if part else np.empty(0, dtype=kind)
         for part, kind in ((neuron, np.int64), (reached, np.int32), (events, np.int64), (unit, np.int32))
     ]

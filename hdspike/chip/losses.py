@@ -55,11 +55,11 @@ def deliver_rest(
         some = spikes[source][hit[spikes[source] + network.offsets[source]]]
         neuron, times = np.unique(some, return_counts=True)
         synapses = projection.synapses
-        clocked.synaptic_events[wire] += _deliver_rest(
+        clocked.synaptic_events[wire] += int(_deliver_rest(
             neuron.astype(np.int64), times.astype(np.int64), int(network.offsets[source]), synapses.indptr,
             synapses.targets, np.empty(0, dtype=np.int8) if synapses.weights is None else synapses.weights,
             np.empty(0, dtype=np.int32) if synapses.delays is None else synapses.delays,
             np.ascontiguousarray(core[network.offsets[target] : network.offsets[target + 1]]), table.indptr, table.core,
             lost, clocked.rings[target], now,
-        )  # fmt: skip
+        ))  # fmt: skip
     return lost

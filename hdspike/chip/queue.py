@@ -67,7 +67,7 @@ class Queue(NamedTuple):
     near: NDArray[Any]  # a heap: events for the open bucket, or before it
 
 
-def event_queue(capacity: int, *, width_ps: int = 128) -> Queue:
+def event_queue(capacity: int, *, width_ps: int = 256) -> Queue:
     """An empty queue for at most ``capacity`` events; buckets last ``width_ps``, rounded down to a power of two."""
     room = check.integer("capacity", capacity, low=1, high=2**32)
     shift = check.integer("width_ps", width_ps, low=1, high=2**20).bit_length() - 1
@@ -113,10 +113,10 @@ def resized(queue: Queue, capacity: int) -> Queue:
 
 
 def width_for(delays_ps: Any) -> int:
-    """A good width of the buckets where events are put this long after the present: 1/16 of the shortest, not 0."""
+    """A good width of the buckets where events are put this long after the present: 1/8 of the shortest, not 0."""
     delays = check.array("delays_ps", delays_ps, np.int64, ndim=1)
     shortest = int(delays[delays > 0].min(initial=MAX_TIME))
-    return max(1, shortest // 16)
+    return min(2**20, max(1, shortest // 8))
 
 
 @lean_kernel
@@ -363,7 +363,7 @@ class EventQueue:
         (3, 2, 2)
     """
 
-    def __init__(self, *, width_ps: int = 128) -> None:
+    def __init__(self, *, width_ps: int = 256) -> None:
         self.queue = event_queue(16, width_ps=width_ps)
 
     def __len__(self) -> int:

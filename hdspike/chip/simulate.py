@@ -65,7 +65,7 @@ class ChipActivity:
         begin = np.concatenate([[0], np.cumsum(self.step_ps)[:-1]]).astype(np.int64)
         spikes = self.activity
         names = ("north", "east", "south", "west")
-        out = {
+        out: dict[str, dict[str, NDArray[Any]]] = {
             "spikes": {
                 "time_ps": begin[spikes.spike_steps] if len(begin) else spikes.spike_steps,
                 "neuron": spikes.spike_neurons,
@@ -228,7 +228,7 @@ def hash_of(placed: Placement) -> str:
     """A SHA-256 of where the neurons are."""
     digest = hashlib.sha256()
     for part in (placed.core, placed.rank, placed.soma):
-        digest.update(np.ascontiguousarray(part))
+        digest.update(part.tobytes())
     return digest.hexdigest()
 
 

@@ -62,17 +62,19 @@ class TrafficRun:
 
 @lean_kernel
 def _traffic(chip, neurons, times, sources, destinations, order, service):
-    """Offer all packets, in the order of their times, and let them arrive; returns the fault."""
-    for i in range(len(order)):
-        packet = order[i]
-        one = chip.packets[packet]
-        link = np.int64(chip.core_link[destinations[packet]])
-        one["link"] = link
+    """Offer all packets in the given order and let them arrive; returns the fault.
+
+    Row ``i`` is the packet ``order[i]``: the packets of a sender lie together, in the order of their times.
+    """
+    for row in range(len(order)):
+        packet = order[row]
+        one = chip.packets[row]
+        one["link"] = chip.core_link[destinations[packet]]
         one["kind"] = TRAFFIC
         one["service"] = service
         one["offered"] = times[packet]
         one["arrived"] = -1
-        _offer(chip, np.int64(chip.core_link[sources[packet]]), packet)
+        _offer(chip, np.int64(chip.core_link[sources[packet]]), row)
     return _drain(chip, neurons, 0)
 
 
@@ -124,9 +126,11 @@ def traffic(
     state: Chip = mesh_state(config, packets=len(moments), routes=chosen)
     state.meter["drops"] = int(policy == "drop")
     none = body(0, np.empty(0, dtype=np.int32), None, limit=0)
-    _traffic(state, none, moments, source, target, np.argsort(moments, kind="stable"), service)
+    order = np.lexsort((moments, source))
+    _traffic(state, none, moments, source, target, order, service)
     raise_fault(state, "the traffic")
-    packets = state.packets[: len(moments)]
+    packets = np.empty(len(moments), dtype=state.packets.dtype)
+    packets[order] = state.packets[: len(moments)]
     delivered = packets["arrived"] >= 0
     finished = packets["finished"].copy()
     books = audit(state)

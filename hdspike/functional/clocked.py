@@ -139,8 +139,8 @@ class Clocked:
                 self._views[place],
                 self.fired[place],
             )
-            self.count[place] = fired
-            self.updates[place] += updated
+            self.count[place] = int(fired)
+            self.updates[place] += int(updated)
         if self._sources:
             self._emit()
         return sum(self.count)
@@ -171,15 +171,12 @@ class Clocked:
                 continue
             ring = self.rings[target]
             if late:
-                self.synaptic_events[wire] += _deliver_late(
-                    *parts, self.fired[source], count, ring, self.now % len(ring)
-                )
+                now = self.now % len(ring)
+                self.synaptic_events[wire] += int(_deliver_late(*parts, self.fired[source], count, ring, now))
                 continue
             drive = ring[(self.now + 1) % len(ring)]
-            if len(parts) == 2:
-                self.synaptic_events[wire] += _deliver_unit(*parts, self.fired[source], count, drive)
-            else:
-                self.synaptic_events[wire] += _deliver(*parts, self.fired[source], count, drive)
+            add = _deliver_unit if len(parts) == 2 else _deliver
+            self.synaptic_events[wire] += int(add(*parts, self.fired[source], count, drive))
         self.now += 1
 
     def fingerprint(self) -> str:
@@ -188,14 +185,14 @@ class Clocked:
         for population in self.network.populations:
             digest.update(f"{population.name} {population.size} {type(population.model).__name__}".encode())
         for _, _, parameters in self._cells:
-            digest.update(parameters)
+            digest.update(parameters.tobytes())
         for place, source in self._sources:
             size = self.network.populations[place].size
-            digest.update(np.ascontiguousarray(source.spikes(size, 0, CHUNK, self.step_ps)))
+            digest.update(source.spikes(size, 0, CHUNK, self.step_ps).tobytes())
         for projection in self.network.projections:
             synapses = projection.synapses
             for part in (synapses.indptr, synapses.targets, synapses.weights, synapses.delays):
-                digest.update(b"-" if part is None else np.ascontiguousarray(part))
+                digest.update(b"-" if part is None else part.tobytes())
         return digest.hexdigest()
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -19,13 +19,15 @@ def soma(
 
     for n in range(size):
         cell = state[n]
-        if cell["v"] != 0.0 or arrived[n] or value("bias", n) != 0.0:
-            updated.append(n)
+        active = cell["v"] != 0.0 or bool(arrived[n]) or value("bias", n) != 0.0
         u = cell["u"] * value("input_decay", n) + sum(arrived[n])
         v = float(np.trunc(cell["v"] * value("leak_decay", n) * 64.0)) / 64.0 + value("bias", n) + u
         if v > value("threshold", n):
             v = value("reset", n)
             fired.append(n)
+            active = True  # even at rest, by a current that still fades
+        if active:
+            updated.append(n)
         cell["v"], cell["u"] = v, u
     return fired, updated
 

@@ -42,9 +42,7 @@ def _step(parameters, state, drive, updated, fired):
         v = was * decay[n] + drift[n] + gain[n] * i
         v = v if free else was
         fires = free & (v >= threshold[n])
-        active = (
-            fires | (v != was) | (not free) | (i != 0.0) | (arrived != 0.0) | (not np.signbit(arrived))
-        )
+        active = fires | (v != was) | (not free) | (i != 0.0) | (arrived != 0.0) | (not np.signbit(arrived))
         potential[n] = v * share[n] + reset[n] if fires else v
         current[n] = i * fade[n] + arrived
         left[n] = period[n] if fires else max(left[n] - 1.0, 0.0)

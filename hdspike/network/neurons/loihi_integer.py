@@ -43,7 +43,12 @@ def _step(parameters, state, drive, updated, fired):
         v = min(max(v, -8388607.0), 8388607.0)
         fires = v > threshold[n]
         active = (
-            fires | (was != 0.0) | (i != 0.0) | (bias[n] != 0.0) | (arrived != 0.0) | (not np.signbit(arrived))
+            fires
+            | (was != 0.0)
+            | (i != 0.0)
+            | (bias[n] != 0.0)
+            | (arrived != 0.0)
+            | (not np.signbit(arrived))
         )
         potential[n] = 0.0 if fires else v + 0.0
         current[n] = u + 0.0

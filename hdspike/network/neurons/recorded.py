@@ -22,7 +22,9 @@ class Recorded(SpikeSource):
     def __init__(self, events: Any) -> None:
         given = np.asarray(events)
         if given.dtype != EVENT or given.ndim != 1:
-            raise TypeError(f"events must be one row of dtype {EVENT}, got {given.dtype} of shape {given.shape}")
+            raise TypeError(
+                f"events must be one row of dtype {EVENT}, got {given.dtype} of shape {given.shape}"
+            )
         if given.size and (given["time"].min() < 0 or given["address"].min() < 0):
             raise ValueError("events must have times and addresses of at least 0")
         self.events = np.sort(given, order=["time", "address"], kind="stable")

@@ -87,7 +87,9 @@ def _late(terms: Terms, steps: NDArray[np.int64]) -> Terms:
     return {key: sparse.csr_array(matrix) for key, matrix in out.items()}
 
 
-def fold(nodes: dict[str, Any], edges: list[tuple[str, str]], state: dict[str, Shape], step_s: float) -> Folded:
+def fold(
+    nodes: dict[str, Any], edges: list[tuple[str, str]], state: dict[str, Shape], step_s: float
+) -> Folded:
     """Fold a flat graph of which ``state`` gives the nodes with a state (and the inputs) and their shapes.
 
     Raises:
@@ -117,7 +119,11 @@ def fold(nodes: dict[str, Any], edges: list[tuple[str, str]], state: dict[str, S
         if len(sizes) > 1:
             raise ValueError(f"node {name} must have inputs of one size, got {sorted(sizes)}")
         biases = [b for b in (constant[source] for source in sources) if b is not None]
-        return _sum(terms[s] for s in sources), sum(biases[1:], biases[0]) if biases else None, shapes[sources[0]]
+        return (
+            _sum(terms[s] for s in sources),
+            sum(biases[1:], biases[0]) if biases else None,
+            shapes[sources[0]],
+        )
 
     for name in _order(nodes, before, inner):
         incoming, bias, shape = gather(name)

@@ -47,7 +47,9 @@ def _pair(name: str, field: str, value: Any, count: int, low: int) -> tuple[int,
     if array.dtype.kind not in "iu" and not (array.dtype.kind == "f" and np.all(array == np.rint(array))):
         raise ValueError(f"node {name} must have whole numbers in {field}, got {value!r}")
     if array.ndim != 1 or len(array) not in (1, count) or array.min() < low or array.max() > 1 << 20:
-        raise ValueError(f"node {name} must have {field} of at least {low}, one or {count}, got {array.tolist()}")
+        raise ValueError(
+            f"node {name} must have {field} of at least {low}, one or {count}, got {array.tolist()}"
+        )
     return tuple(int(v) for v in (array if len(array) == count else np.repeat(array, count)))
 
 
@@ -56,7 +58,9 @@ def _dense(name: str, node: Any, shape: Shape) -> Map:
     if weight.ndim != 2:
         raise ValueError(f"node {name} must have a weight matrix, got shape {weight.shape}")
     if prod(shape) != weight.shape[1]:
-        raise ValueError(f"node {name} must have {weight.shape[1]} inputs, got {prod(shape)} of shape {shape}")
+        raise ValueError(
+            f"node {name} must have {weight.shape[1]} inputs, got {prod(shape)} of shape {shape}"
+        )
     bias = None
     if hasattr(node, "bias"):
         bias = _numbers(name, "bias", node.bias).ravel()
@@ -81,7 +85,9 @@ def _flatten(name: str, node: Any, shape: Shape) -> Map:
     start, end = int(node.start_dim), int(node.end_dim)
     start, end = (start + dims if start < 0 else start), (end + dims if end < 0 else end)
     if not 0 <= start <= dims or not -1 <= end <= dims:
-        raise ValueError(f"node {name} must flatten dimensions of {shape}, got {node.start_dim} to {node.end_dim}")
+        raise ValueError(
+            f"node {name} must flatten dimensions of {shape}, got {node.start_dim} to {node.end_dim}"
+        )
     out = shape[:start] + ((prod(shape[start : end + 1]),) if start <= end else ()) + shape[end + 1 :]
     index = np.arange(prod(shape))
     return Map(_sparse(index, index, np.ones(len(index)), (len(index), len(index))), None, out or (1,))
