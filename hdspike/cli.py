@@ -193,19 +193,33 @@ def show(name: str) -> None:
 @chip.command(name="run")
 @click.argument("workload")
 @click.option(
-    "--chip", "chip_name", metavar="NAME|FILE", default="loihi-sanafe", show_default=True,
+    "--chip",
+    "chip_name",
+    metavar="NAME|FILE",
+    default="loihi-sanafe",
+    show_default=True,
     help="A substrate with a mesh, its TOML, or SANA-FE's architecture YAML.",
 )
-@click.option("--cores", metavar="N,N,…", help="Cores of each population, in order.  [default: the workload's]")
-@click.option("--place", metavar="hand|capacity|traffic", help="How cores are chosen.  [default: hand, with --cores]")
+@click.option(
+    "--cores", metavar="N,N,…", help="Cores of each population, in order.  [default: the workload's]"
+)
+@click.option(
+    "--place", metavar="hand|capacity|traffic", help="How cores are chosen.  [default: hand, with --cores]"
+)
 @click.option("--steps", type=int, metavar="T", help="Time steps.  [default: the workload's]")
-@click.option("--noc", metavar="simple|exact", default="simple", show_default=True, help="Network-on-chip model.")
+@click.option(
+    "--noc", metavar="simple|exact", default="simple", show_default=True, help="Network-on-chip model."
+)
 @click.option("--policy", metavar="stall|drop", default="stall", show_default=True, help="At a full FIFO.")
 @click.option("--fifo-depth", type=int, metavar="D", help="Packets per FIFO (exact).  [default: the chip's]")
 @click.option("--checkpoint", metavar="FILE", help="Save the run here and go on from it.")
 @click.option("--export", metavar="FILE", help="Write the spikes too: .csv, .parquet, .h5, .sonata, .events.")
-@click.option("--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random.")
-@click.option("--json", "file", metavar="FILE", help="Write the numbers as JSON; - for only them, on the screen.")
+@click.option(
+    "--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random."
+)
+@click.option(
+    "--json", "file", metavar="FILE", help="Write the numbers as JSON; - for only them, on the screen."
+)
 def run_chip(
     workload: str, chip_name: str, cores: str | None, place: str | None, steps: int | None, noc: str, policy: str,
     fifo_depth: int | None, checkpoint: str | None, export: str | None, seed: int, file: str | None,

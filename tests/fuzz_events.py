@@ -19,16 +19,17 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hdspike import events
-from hdspike.events import child
+from hdspike.events import child, hdf5
 from hdspike.events.structured import CAMERA
 
-SENSOR = events.Sensor(34, 30)
+SENSOR = events.Sensor(34, 34)
 BAD_WORDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xff" * 8, b"999999999")
 
 
@@ -85,14 +86,82 @@ def bases(folder: Path) -> dict[str, tuple[Path, str]]:
         path = folder / name
         events.write(path, whole, version=version)
         out[path.stem + path.suffix] = path, "" if name == "evt21.raw" else jobs.get(path.suffix, "")
-    import nir
-
-    weights = np.random.default_rng(2).normal(size=(4, 5))
-    one = np.ones(4)
-    nodes = nir.Affine(weights, one), nir.LIF(tau=one, r=one, v_leak=0 * one, v_threshold=one)
-    nir.write(folder / "net.nir", nir.NIRGraph.from_list(*nodes))
+    network_file(folder / "net.nir")
     out["net.nir"] = folder / "net.nir", "hdf5"
     return out
+
+
+def network_file(path: Path) -> None:
+    """A NIR file with a convolution, pooling, a delay and several neurons."""
+    import nir
+
+    rng = np.random.default_rng(2)
+    one, image = np.ones(4), np.ones((2, 4, 4))
+    nodes = {
+        "input": nir.Input({"input": np.array([1, 6, 6])}),
+        "conv": nir.Conv2d((6, 6), rng.normal(size=(2, 1, 3, 3)), 1, 0, 1, 1, np.zeros(2)),
+        "if": nir.IF(r=image, v_threshold=image),
+        "pool": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        "flatten": nir.Flatten({"input": np.array([2, 2, 2])}, 0, -1),
+        "affine": nir.Affine(rng.normal(size=(4, 8)), one),
+        "lif": nir.LIF(tau=one, r=one, v_leak=0 * one, v_threshold=one, metadata={"kwta_k": 2}),
+        "delay": nir.Delay(2e-3 * one),
+        "cuba": nir.CubaLIF(tau_syn=one, tau_mem=one, r=one, v_leak=0 * one, v_threshold=one),
+        "output": nir.Output({"output": np.array([4])}),
+    }
+    names = list(nodes)
+    nir.write(path, nir.NIRGraph(nodes, [*pairwise(names)], type_check=False))
+
+
+def bent(tree: hdf5.Tree, rng: random.Random) -> hdf5.Tree:
+    """A copy of a NIR file's content with one to three of its values replaced, removed or added."""
+    arrays, texts = dict(tree.arrays), dict(tree.texts)
+    for _ in range(rng.randrange(1, 4)):
+        name = rng.choice([*arrays, *texts])
+        match rng.randrange(9):
+            case 0:
+                arrays.pop(name, texts.pop(name, None))
+            case 1:
+                arrays[name] = np.array(rng.choice([0, -1, 2**31, 2**62, 7]))
+            case 2:
+                arrays[name] = np.array(rng.choice([np.nan, np.inf, -1.5, 1e300]))
+            case 3:
+                texts[name] = rng.choice(["LIF", "NIRGraph", "Conv2d", "same", "", "\u2603", "os.system"])
+            case 4:
+                texts[name] = rng.choice([[], [["input", "input"]], [["a", "b", "c"]], None, ["affine"]])
+            case 5:
+                sides = [rng.randrange(5) for _ in range(rng.randrange(1, 5))]
+                arrays[name] = np.full(sides, rng.choice([0.5, -1.0, 3.0]))
+            case 6:
+                arrays[name] = np.array([rng.choice([0, 1, 3, 2**40])] * rng.randrange(4))
+            case 7:
+                arrays[name + rng.choice(["x", "/x", "/0"])] = np.ones(3)
+            case _:
+                other = rng.choice([*arrays, *texts])
+                arrays[name] = arrays.get(other, np.zeros(0, dtype=bool))
+    return hdf5.Tree({k: v for k, v in arrays.items() if k not in texts}, texts, {})
+
+
+def rebuild(tree: hdf5.Tree) -> Any:
+    """The network of a NIR file's content."""
+    from hdspike.network import nir
+    from hdspike.network.nir.file import graph_from
+
+    return nir._network(graph_from(tree, Path("bent.nir")), Path("bent.nir"), 1e-3, "dirac", None)
+
+
+def bend(base: Path, cases: int) -> dict[str, Any]:
+    """Fuzz what is behind the HDF5 of NIR files."""
+    tree = hdf5.read_tree(base, most=1 << 20)
+    counts: dict[str, int] = {}
+    slowest = 0.0
+    for case in range(cases):
+        broken = bent(tree, random.Random(f"bent {case}"))
+        start = time.perf_counter()
+        said = outcome(partial(rebuild, broken))
+        slowest = max(slowest, time.perf_counter() - start)
+        counts[said] = counts.get(said, 0) + 1
+    return {"cases": cases, **counts, "slowest_s": round(slowest, 4)}
 
 
 def read(path: Path) -> Any:
@@ -189,6 +258,10 @@ def main() -> None:
             if job:
                 row["door"] = door(base, given.door)
             print(json.dumps(row), flush=True)
+            if name == "net.nir":
+                print(
+                    json.dumps({"format": "net.nir, its values", **bend(base, 10 * given.cases)}), flush=True
+                )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.chip.state import ASTRAY, DEADLOCK, OVERFLOW, Chip
+from hdspike.chip.wheel import NONE
 
 __all__ = ["audit", "raise_fault"]
 
@@ -11,9 +12,9 @@ __all__ = ["audit", "raise_fault"]
 def lengths(state: Chip) -> NDArray[np.int64]:
     """``(links,)`` the packets in the FIFO at the end of each link, counted one by one."""
     waiting = np.zeros(len(state.links), dtype=np.int64)
-    for link in np.flatnonzero(state.links["head"] >= 0):
+    for link in np.flatnonzero(state.links["head"] != NONE):
         flit = int(state.links["head"][link])
-        while flit >= 0:
+        while flit != NONE:
             waiting[link] += 1
             flit = int(state.flits["following"][flit])
     return waiting
@@ -21,7 +22,7 @@ def lengths(state: Chip) -> NDArray[np.int64]:
 
 def on_links(state: Chip) -> NDArray[np.int64]:
     """``(links,)`` the packets on each link now."""
-    flying = (state.links["flying"] >= 0).astype(np.int64)
+    flying = (state.links["flying"] != NONE).astype(np.int64)
     flying[state.wires["link"]] += state.wires["travelling"]
     return flying
 
@@ -74,16 +75,16 @@ def waiting(state: Chip) -> list[str]:
     held = lengths(state)
     for queue in range(len(state.feeders)):
         feeder = int(state.feeders[queue])
-        count = int(state.senders["waiting"][queue]) if feeder < 0 else int(held[feeder])
+        count = int(state.senders["waiting"][queue]) if feeder == NONE else int(held[feeder])
         if count:
-            if feeder < 0:
+            if feeder == NONE:
                 last = int(state.packets["link"][state.senders["head"][queue]])
             else:
                 last = int(state.flits["link"][state.links["head"][feeder]])
             tile, port = divmod(queue, ports)
             out = int(state.routes[tile, last // ports])
             link = last if out < 0 else tile * ports + out
-            who = " (sender)" if feeder < 0 else ""
+            who = " (sender)" if feeder == NONE else ""
             words.append(f"tile {tile} port {port}{who}: {count} waiting for link {link}")
     return words
 

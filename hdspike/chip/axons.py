@@ -1,6 +1,6 @@
 """Axons: the packets that a spike of each neuron becomes, one per core that holds a target of it.
 
-A packet costs its destination ``service`` = axon in + the time of its synaptic events there. The table is made once
+A packet costs its destination ``service`` = axon in + the time of its synaptic events there, in synapse and dendrite. The table is made once
 from the synapses and the placement; after that, a spike is looked up, and most of what a run counts is the number of
 spikes of each neuron times a row of this table.
 """
@@ -118,9 +118,11 @@ def axons(network: Network, architecture: Architecture, core: NDArray[np.int32])
     np.add.at(service, row, count * unit_ps[of_unit])
     np.add.at(total, row, count)
     first_core = np.ascontiguousarray(where[fresh])
-    inward = np.zeros(architecture.cores, dtype=np.int64)
+    inward, dendrite = np.zeros((2, architecture.cores), dtype=np.int64)
     for c in np.unique(first_core):
         inward[c] = architecture.units[architecture.unit_of(int(c), "axon_in")].event_ps
+        dendrite[c] = architecture.units[architecture.unit_of(int(c), "dendrite")].event_ps
     indptr = np.zeros(network.neurons + 1, dtype=np.int64)
     np.cumsum(np.bincount(who[fresh], minlength=network.neurons), out=indptr[1:])
-    return Axons(indptr, first_core, total, service + inward[first_core], row, of_unit, count)
+    service += inward[first_core] + total * dendrite[first_core]
+    return Axons(indptr, first_core, total, service, row, of_unit, count)

@@ -117,10 +117,14 @@ class Sender:
         for core in np.unique(placed.core):
             unit = architecture.unit_of(int(core), "axon_out")
             self.out_ps[core] = architecture.units[unit].event_ps
+        self._rows = np.diff(table.indptr)
         self.spikes = np.zeros(network.neurons, dtype=np.int64)  # in the whole run
         self._now = np.zeros(network.neurons, dtype=np.int64)
-        self._views = [
-            self._now[a:b] for a, b in zip(network.offsets[:-1], network.offsets[1:], strict=True)
+        self._views = [self._now[a:b] for a, b in zip(network.offsets[:-1], network.offsets[1:], strict=True)]
+        self._told = [  # sources that have a soma unit: it is updated when they spike
+            (a, b)
+            for p, a, b in zip(network.populations, network.offsets[:-1], network.offsets[1:], strict=True)
+            if p.is_source and placed.soma[a] >= 0
         ]
         self.rest = np.zeros(architecture.cores, dtype=np.int64)
         self.generating = np.zeros(architecture.cores, dtype=np.int64)
@@ -140,8 +144,9 @@ class Sender:
         for view, fired, count in zip(self._views, clocked.fired, clocked.count, strict=True):
             if count:
                 _count_fired(fired, count, view)
-        rows = np.diff(self.table.indptr)
-        planned = int(rows @ self._now)
+        for a, b in self._told:
+            np.minimum(self._now[a:b], 1, out=clocked.updated[a:b], casting="unsafe")
+        planned = int(self._rows @ self._now)
         self.spikes += self._now
         if planned > len(self.source):
             self._room(2 * planned)

@@ -17,7 +17,7 @@ from hdspike.chip.grid import HOST
 from hdspike.chip.lean import lean_kernel, loop_kernel
 from hdspike.chip.mesh import _arrive, _depart, _free, _land, _offer, _remove, _schedule, _settle, _shown
 from hdspike.chip.state import DEADLOCK, INHIBITION, INPUT, SOUND, SPIKE, Chip
-from hdspike.chip.wheel import ONE, _next
+from hdspike.chip.wheel import NONE, ONE, _next
 from hdspike.spikes import EVENT
 
 __all__ = ["Body", "Chip", "body"]
@@ -183,7 +183,7 @@ def _start(chip, core):
     meter = chip.meter[0]
     own = chip.cores[core]
     link = np.int64(chip.core_link[core])
-    if own["serving"] >= 0 or chip.links[link]["head"] < 0:
+    if own["serving"] >= 0 or chip.links[link]["head"] == NONE:
         return
     packet = _free(chip, _remove(chip, link))
     kind = chip.packets[packet]["kind"]
@@ -234,11 +234,12 @@ def _silence_host(chip):
     meter = chip.meter[0]
     port = meter["host"]  # of tile 0, so this is the number of its sender too
     sender = chip.senders[port]
-    meter["cancelled"] += sender["waiting"]
+    meter["cancelled"] += np.int64(sender["waiting"])
     sender["waiting"] = 0
-    if sender["want"] >= 0:
-        chip.requests[sender["want"] * meter["lanes"] + (port >> 6)] &= ~(ONE << np.uint64(port & 63))
-        sender["want"] = -1
+    want = np.int64(sender["want"])
+    if want != NONE:
+        chip.requests[want * meter["lanes"] + (port >> 6)] &= ~(ONE << np.uint64(port & 63))
+        sender["want"] = NONE
     meter["silenced"] = 1
 
 
@@ -253,7 +254,7 @@ def _drain(chip, body, used):
         if place < 0:
             break
         if place < routers:
-            if chip.links[place]["wire"] >= 0:
+            if chip.links[place]["wire"] != NONE:
                 _depart(chip, place)
             else:
                 core = _land(chip, place)

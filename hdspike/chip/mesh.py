@@ -20,7 +20,7 @@ from hdspike.chip.config import MAX_TIME
 from hdspike.chip.grid import CORE, EAST, HOST, LOCAL, NORTH, SOUTH, WEST
 from hdspike.chip.lean import lean_kernel
 from hdspike.chip.state import INHIBITION, OVERFLOW, Chip, link_ends, link_latencies, mesh_state, xy_routes
-from hdspike.chip.wheel import ONE, _file, _lowest, _mark
+from hdspike.chip.wheel import NONE, ONE, _file, _lowest, _mark
 
 __all__ = [
     "EAST",
@@ -50,11 +50,11 @@ def _schedule(chip, base, delay, place):
 @lean_kernel
 def _ask(chip, link):
     """Put a link on the agenda, once, if it is free; the lowest is the last."""
-    if chip.links[link]["flying"] >= 0:
+    if chip.links[link]["flying"] != NONE:
         return
     count = chip.meter[0]["agenda"]
     place = count
-    while place > 0 and chip.agenda[place - 1] < link:
+    while place > 0 and np.int64(chip.agenda[place - 1]) < link:
         place -= 1
     if place > 0 and chip.agenda[place - 1] == link:
         return
@@ -94,7 +94,7 @@ def _offer(chip, queue, packet):
     """
     chip.meter[0]["injected"] += 1
     sender = chip.senders[queue]
-    chip.packets[packet]["following"] = -1
+    chip.packets[packet]["following"] = NONE
     alone = sender["waiting"] == 0
     if alone:
         sender["head"] = packet
@@ -145,7 +145,7 @@ def _leave(chip, queue):
     one = chip.packets[packet]
     sender["head"] = one["following"]
     sender["waiting"] -= 1
-    sender["want"] = -1
+    sender["want"] = NONE
     one["entered"] = meter["now"]
     meter["packets"] += 1
     if queue == meter["host"]:
@@ -153,7 +153,7 @@ def _leave(chip, queue):
     if sender["waiting"] > 0:
         _hand_over(chip, queue)
     flit = meter["free"]
-    if flit >= 0:
+    if flit != NONE:
         meter["free"] = chip.flits[flit]["following"]
     else:
         flit = meter["fresh"]
@@ -161,7 +161,7 @@ def _leave(chip, queue):
     row = chip.flits[flit]
     row["packet"] = packet
     row["link"] = one["link"]
-    row["tile"] = one["link"] // meter["ports"]
+    row["tile"] = np.int64(one["link"]) // meter["ports"]
     return flit
 
 
@@ -186,32 +186,32 @@ def _grant(chip, link):
     """One arbiter's turn: start (or drop) one packet if it can."""
     meter = chip.meter[0]
     wire = chip.links[link]
-    if wire["flying"] >= 0:
+    if wire["flying"] != NONE:
         return
-    full = wire["held"] >= meter["depth"]
+    full = np.int64(wire["held"]) >= meter["depth"]
     if full and meter["drops"] == 0:
         return
     port = _asking(chip, link, np.int64(wire["turn"]))
     if port < 0:
         return
-    queue = wire["base"] + port
+    queue = np.int64(wire["base"]) + port
     feeder = np.int64(chip.feeders[queue])
     if full:
-        if feeder < 0:
+        if feeder == NONE:
             head = np.int64(chip.senders[queue]["head"])
         else:
             head = np.int64(chip.flits[chip.links[feeder]["head"]]["packet"])
         if chip.packets[head]["kind"] == INHIBITION:
             return
     chip.requests[link * meter["lanes"] + (port >> 6)] &= ~(ONE << np.uint64(port & 63))
-    if feeder < 0:
+    if feeder == NONE:
         flit = _leave(chip, queue)
     else:
         flit = _remove(chip, feeder)
         head = np.int64(chip.links[feeder]["head"])
-        if head >= 0:
+        if head != NONE:
             row = chip.flits[head]
-            _show(chip, np.int64(chip.links[feeder]["end"]), port, row["tile"], np.int64(row["link"]))
+            _show(chip, np.int64(chip.links[feeder]["end"]), port, np.int64(row["tile"]), np.int64(row["link"]))
     chip.entered[link] += 1
     wire["turn"] = port + 1 if port + 1 < meter["ports"] else 0
     if full:
@@ -222,9 +222,9 @@ def _grant(chip, link):
         return
     wire["flying"] = flit
     if wire["end"] != HOST:
-        held = wire["held"] + 1
+        held = np.int64(wire["held"]) + 1
         wire["held"] = held
-        if held > wire["peak"]:
+        if held > np.int64(wire["peak"]):
             wire["peak"] = held
     _schedule(chip, meter["now"], wire["latency"], link)
 
@@ -236,7 +236,7 @@ def _settle(chip):
     while meter["agenda"] > 0:
         last = meter["agenda"] - 1
         meter["agenda"] = last
-        _grant(chip, chip.agenda[last])
+        _grant(chip, np.int64(chip.agenda[last]))
 
 
 @lean_kernel
@@ -244,7 +244,7 @@ def _depart(chip, link):
     """A packet has left the serialiser between two chips and travels on."""
     meter = chip.meter[0]
     flit = np.int64(chip.links[link]["flying"])
-    chip.links[link]["flying"] = -1
+    chip.links[link]["flying"] = NONE
     _ask(chip, link)
     number = np.int64(chip.links[link]["wire"])
     wire = chip.wires[number]
@@ -252,7 +252,7 @@ def _depart(chip, link):
         meter["fault"] = OVERFLOW
         return
     chip.packets[chip.flits[flit]["packet"]]["finished"] = meter["now"] + wire["latency"]
-    chip.flits[flit]["following"] = -1
+    chip.flits[flit]["following"] = NONE
     wire["travelling"] += 1
     if wire["travelling"] > 1:
         chip.flits[wire["tail"]]["following"] = flit
@@ -292,22 +292,22 @@ def _put_down(chip, link, flit):
             meter["delivered"] += 1
             _free(chip, flit)
             return
-    row["following"] = -1
-    empty = wire["head"] < 0
+    row["following"] = NONE
+    empty = wire["head"] == NONE
     if empty:
         wire["head"] = flit
     else:
         chip.flits[wire["tail"]]["following"] = flit
     wire["tail"] = flit
     if empty and end >= 0:
-        _show(chip, end, np.int64(wire["port"]), row["tile"], np.int64(row["link"]))
+        _show(chip, end, np.int64(wire["port"]), np.int64(row["tile"]), np.int64(row["link"]))
 
 
 @lean_kernel
 def _land(chip, link):
     """The packet on a link has crossed it; returns the core or ``HOST`` that it reached, else ``CORE``."""
     flit = np.int64(chip.links[link]["flying"])
-    chip.links[link]["flying"] = -1
+    chip.links[link]["flying"] = NONE
     _ask(chip, link)
     _put_down(chip, link, flit)
     end = np.int64(chip.links[link]["end"])

@@ -56,7 +56,9 @@ def placement(
             f"got {held[full[0]]}"
         )
     order = np.arange(len(where)) if rank is None else check.array("rank", rank, np.int64, ndim=1)
-    units = somas(network, architecture, where) if soma is None else check.array("soma", soma, np.int32, ndim=1)
+    units = (
+        somas(network, architecture, where) if soma is None else check.array("soma", soma, np.int32, ndim=1)
+    )
     if len(order) != len(where) or len(units) != len(where):
         raise ValueError(f"rank and soma must be one per neuron ({len(where)})")
     return Placement(where, np.ascontiguousarray(order, dtype=np.int64), units)
@@ -242,7 +244,9 @@ def _swap(traffic, distance, site, gain_needed):
     return swaps
 
 
-def traffic_between(table: Axons, source_core: NDArray[np.int32], cores: int, fired: Any) -> NDArray[np.int64]:
+def traffic_between(
+    table: Axons, source_core: NDArray[np.int32], cores: int, fired: Any
+) -> NDArray[np.int64]:
     """``(cores, cores)``: packets from core to core when neuron ``n`` fires ``fired[n]`` times."""
     counts = np.repeat(fired, np.diff(table.indptr))
     source = np.repeat(source_core, np.diff(table.indptr))

@@ -27,10 +27,13 @@ from hdspike.chip.config import MAX_TIME
 from hdspike.chip.heap import PENDING, _pop, _push
 from hdspike.chip.lean import lean_kernel, loop_kernel
 from hdspike.chip.sorting import _few, _many
-from hdspike.chip.wheel import LEVEL_BITS, LEVELS, ONE, SLOTS, _lowest
+from hdspike.chip.wheel import ONE, _lowest
 
 __all__ = ["EventQueue", "Queue", "event_queue", "width_for"]
 
+LEVEL_BITS = 12
+SLOTS = 1 << LEVEL_BITS  # of a level
+LEVELS = 6  # 6 · 12 bits hold any bucket
 MASK = SLOTS - 1
 WORDS = SLOTS // 64
 ZERO = np.uint64(0)

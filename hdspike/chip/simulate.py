@@ -200,8 +200,8 @@ def simulate(
             clocked.update()
             recorder.take(clocked)
             watched.take(clocked)
-            updates += clocked.updated
             packets = sender.send()
+            updates += clocked.updated
             busy, arrived = carrier.step(sender, packets)
             elapsed += busy + barrier
             if elapsed > MAX_TIME:
@@ -286,7 +286,7 @@ def result(
         {
             "fired": int(recorder.fired.sum()),
             "synaptic_events": events,
-            "updates": sum(clocked.updates),
+            "updates": int(updates.sum()),
             "steps": steps,
         },
         {p.name: int(n) for p, n in zip(network.populations, recorder.fired, strict=True)},
@@ -313,7 +313,17 @@ def result(
                     f"{seen['counts'][name]} by the mesh"
                 )
     return ChipActivity(
-        activity, architecture, placed, carrier.name, counts, units, hops, step_ps, per_core, spikes.copy(), seen
+        activity,
+        architecture,
+        placed,
+        carrier.name,
+        counts,
+        units,
+        hops,
+        step_ps,
+        per_core,
+        spikes.copy(),
+        seen,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hdspike.chip.config import ChipConfig
 from hdspike.chip.grid import CORE, EDGE, HOST, LOCAL, STEP_X, STEP_Y, Grid
 from hdspike.chip.routing import routes_of, xy_table
-from hdspike.chip.wheel import LEVELS, SLOTS, shift_for
+from hdspike.chip.wheel import EVENT, LEVELS, NONE, SLOTS, shift_for
 
 __all__ = ["Chip", "grid_state", "link_ends", "link_latencies", "mesh_state", "xy_routes"]
 
@@ -31,16 +31,17 @@ def record(size: str, *names: str) -> np.dtype[np.void]:
 # One cache line: the wire, whose turn it is, and the FIFO at the end. ``end``: a tile, or HOST, EDGE, CORE − c.
 LINK = np.dtype(
     [("latency", "<i8"), ("left", "<i8"), ("dropped", "<i8")]
-    + [(name, "<i4") for name in ("flying", "end", "base", "port", "turn")]
-    + [(name, "<i4") for name in ("head", "tail", "held", "peak", "wire")]
+    + [("end", "<i4")]
+    + [(name, "<u4") for name in ("flying", "base", "port", "turn", "head", "tail", "held", "peak", "wire")]
 )
-SENDER = record("<i4", "head", "tail", "waiting", "want")
+SENDER = record("<u4", "head", "tail", "waiting", "want")
 # A packet on the mesh, as the routers see it. Rows are used again, so that those in use fit the cache.
-FLIT = record("<i4", "tile", "link", "following", "packet")
+FLIT = record("<u4", "tile", "link", "following", "packet")
 # The whole of a packet, one cache line, looked at where it begins and ends. ``link`` ends at its destination.
 PACKET = np.dtype(
     [(name, "<i8") for name in ("service", "offered", "entered", "arrived", "finished")]
-    + [(name, "<i4") for name in ("kind", "link", "following", "address", "first", "last")]
+    + [(name, "<u4") for name in ("kind", "link", "following")]
+    + [(name, "<i4") for name in ("address", "first", "last")]
 )
 CORE_STATE = record(
     "<i8", "serving", "inhibited", "low", "high", "active", "due",
@@ -70,20 +71,19 @@ class Chip(NamedTuple):
     links: NDArray[Any]
     entered: NDArray[np.int64]  # packets that set out over each link, or were dropped before it
     requests: NDArray[np.uint64]  # (links · lanes,) the input ports whose head wants the link, as bits
-    feeders: NDArray[np.int32]  # the link that feeds the input queue of this number, −1 for none
+    feeders: NDArray[np.uint32]  # the link that feeds the input queue of this number, or NONE
     senders: NDArray[Any]
-    core_link: NDArray[np.int32]  # the link that ends at each core
+    core_link: NDArray[np.uint32]  # the link that ends at each core
     wires: NDArray[Any]
     flits: NDArray[Any]
     packets: NDArray[Any]
     cores: NDArray[Any]
     meter: NDArray[Any]  # one row
-    agenda: NDArray[np.int64]  # links whose arbiter has something new to look at, the lowest last
+    agenda: NDArray[np.uint32]  # links whose arbiter has something new to look at, the lowest last
     routes: NDArray[np.int8]
     # the wheel of events
-    when: NDArray[np.int64]
-    after: NDArray[np.int32]
-    heads: NDArray[np.int32]
+    events: NDArray[Any]
+    heads: NDArray[np.uint32]
     used: NDArray[np.uint64]
     summary: NDArray[np.uint64]
     ready: NDArray[np.uint64]
@@ -95,7 +95,7 @@ class Chip(NamedTuple):
     @property
     def queues(self) -> dict[str, NDArray[np.int64]]:
         """``peak``, the most packets each input FIFO held: of the routers by their number, then of the cores."""
-        fed = self.feeders >= 0
+        fed = self.feeders != NONE
         peak = np.zeros(len(self.feeders), dtype=np.int64)
         peak[fed] = self.links["peak"][self.feeders[fed]]
         return {"peak": np.concatenate([peak, self.links["peak"][self.core_link].astype(np.int64)])}
@@ -116,14 +116,14 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
     tile, port = np.divmod(np.arange(routers), ports)
     links = rows(routers, LINK)
     for name in ("flying", "head", "tail", "wire"):
-        links[name] = -1
+        links[name] = NONE
     links["base"] = tile * ports
     links["latency"] = grid.eject_ps
     links["end"] = ends[:, 1]
     links["end"][ends[:, 1] < 0] = EDGE
     links["end"][grid.link_of_core()] = CORE - np.arange(grid.cores)
     links["end"][(port == ports - 1) & (tile == 0)] = HOST
-    feeders = np.full(routers, -1, dtype=np.int32)
+    feeders = np.full(routers, NONE, dtype=np.uint32)
     off_chip = grid.off_chip()
     wires = []
     for side in range(LOCAL):
@@ -138,11 +138,11 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
     links["latency"][crossing] = grid.off_chip_busy_ps
     wire = np.zeros(len(crossing), dtype=WIRE)
     wire["link"], wire["latency"] = crossing, grid.off_chip_ps
-    wire["head"] = wire["tail"] = -1
+    wire["head"] = wire["tail"] = NONE
 
-    senders = np.zeros(routers, dtype=SENDER)
+    senders = rows(routers, SENDER)
     for name in ("head", "tail", "want"):
-        senders[name] = -1
+        senders[name] = NONE
     cores = np.zeros(grid.cores, dtype=CORE_STATE)
     cores["serving"] = -1
     lanes = -(-ports // 64)
@@ -152,7 +152,7 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
         ("ports", ports), ("tiles", grid.tiles), ("routers", routers), ("cores", grid.cores),
         ("depth", grid.fifo_depth), ("inject", grid.inject_ps), ("host", ports - 1), ("lanes", lanes),
         ("shift", shift_for(int(links["latency"][links["end"] != EDGE].max(initial=1)))),
-        ("sample_at", 2**62), ("free", -1),
+        ("sample_at", 2**62), ("free", NONE),
     ):  # fmt: skip
         meter[name] = value
     words = -(-places // 64)
@@ -162,17 +162,16 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
         requests=np.zeros(routers * lanes, dtype=np.uint64),
         feeders=feeders,
         senders=senders,
-        core_link=grid.link_of_core().astype(np.int32),
+        core_link=grid.link_of_core().astype(np.uint32),
         wires=wire,
         flits=rows(max(1, packets), FLIT),
         packets=rows(max(1, packets), PACKET),
         cores=cores,
         meter=meter,
-        agenda=np.zeros(routers + 1, dtype=np.int64),
+        agenda=np.zeros(routers + 1, dtype=np.uint32),
         routes=np.ascontiguousarray(routes_of(grid) if routes is None else routes, dtype=np.int8),
-        when=np.zeros(places, dtype=np.int64),
-        after=np.zeros(places, dtype=np.int32),
-        heads=np.full(LEVELS * SLOTS, -1, dtype=np.int32),
+        events=rows(places, EVENT),
+        heads=np.full(LEVELS * SLOTS, NONE, dtype=np.uint32),
         used=np.zeros(LEVELS * SLOTS // 64, dtype=np.uint64),
         summary=np.zeros(LEVELS, dtype=np.uint64),
         ready=np.zeros(words, dtype=np.uint64),

@@ -10,10 +10,11 @@ from hdspike import check
 from hdspike.chip.audit import audit, raise_fault
 from hdspike.chip.config import LONGEST, MAX_TIME, ChipConfig
 from hdspike.chip.core import _drain, body
+from hdspike.chip.grid import Grid
 from hdspike.chip.lean import lean_kernel
 from hdspike.chip.mesh import _offer
-from hdspike.chip.state import TRAFFIC, Chip, mesh_state
 from hdspike.chip.runner import link_counts
+from hdspike.chip.state import TRAFFIC, Chip, grid_state, mesh_state
 
 __all__ = ["TrafficRun", "traffic"]
 
@@ -78,8 +79,16 @@ def _traffic(chip, neurons, times, sources, destinations, order, service):
     return _drain(chip, neurons, 0)
 
 
+def by_sender(times: NDArray[np.int64], sources: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The packets core by core, of each in the order of time, equal times as given."""
+    if np.any(times[1:] < times[:-1]):
+        return np.lexsort((times, sources)).astype(np.int64)
+    small = np.uint16 if sources.size and sources.max() < 2**16 else np.int64  # small numbers are sorted faster
+    return np.argsort(sources.astype(small), kind="stable").astype(np.int64)
+
+
 def traffic(
-    config: ChipConfig,
+    config: ChipConfig | Grid,
     times: Any,
     sources: Any,
     destinations: Any,
@@ -91,7 +100,7 @@ def traffic(
     """Send packets from core to core through the mesh.
 
     Args:
-        config: the chip.
+        config: the chip, or the board of several.
         times: ``(packets,)`` when each packet is ready at its sender, in ps; a core sends its packets in
             this order, equal times in the given order.
         sources: ``(packets,)`` the sending cores.
@@ -123,25 +132,26 @@ def traffic(
     if moments.size and moments.max() > MAX_TIME:
         raise OverflowError(f"times must be at most 2⁶² − 1 ps, got {moments.max()}")
     chosen = None if routes is None else check_routes(config, routes)
-    state: Chip = mesh_state(config, packets=len(moments), routes=chosen)
+    fresh: Any = grid_state if isinstance(config, Grid) else mesh_state
+    state: Chip = fresh(config, packets=len(moments), routes=chosen)
     state.meter["drops"] = int(policy == "drop")
     none = body(0, np.empty(0, dtype=np.int32), None, limit=0)
-    order = np.lexsort((moments, source))
+    order = by_sender(moments, source)
     _traffic(state, none, moments, source, target, order, service)
     raise_fault(state, "the traffic")
-    packets = np.empty(len(moments), dtype=state.packets.dtype)
-    packets[order] = state.packets[: len(moments)]
-    delivered = packets["arrived"] >= 0
-    finished = packets["finished"].copy()
+    entered, arrived, finished = (np.empty(len(moments), dtype=np.int64) for _ in range(3))
+    for name, moments_of in (("entered", entered), ("arrived", arrived), ("finished", finished)):
+        moments_of[order] = state.packets[name][: len(moments)]
+    delivered = arrived >= 0
     books = audit(state)
     counts = {**books, "packets": int(state.meter["packets"][0]), **link_counts(state)}
     return TrafficRun(
         offered_ps=moments,
-        entered_ps=packets["entered"].copy(),
-        arrived_ps=packets["arrived"].copy(),
+        entered_ps=entered,
+        arrived_ps=arrived,
         latency_ps=np.where(delivered, finished - moments, -1),
         delivered=delivered,
-        gone_ps=np.where(delivered, packets["arrived"], finished),
+        gone_ps=np.where(delivered, arrived, finished),
         per_link=state.links["left"].copy(),
         link_dropped=state.links["dropped"].copy(),
         link_busy_ps=(state.links["left"] * state.links["latency"]).astype(np.int64),
@@ -151,7 +161,7 @@ def traffic(
     )
 
 
-def check_routes(config: ChipConfig, routes: Any) -> NDArray[np.int64]:
+def check_routes(config: ChipConfig | Grid, routes: Any) -> NDArray[np.int64]:
     """Routes as an array that never leads over the edge of the chip."""
     table = check.array("routes", routes, np.int64, ndim=2)
     if table.shape != (config.tiles, config.tiles):

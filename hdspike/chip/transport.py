@@ -20,6 +20,7 @@ from hdspike.chip.latency import BINS, Latency, _bin
 from hdspike.chip.lean import lean_kernel, loop_kernel
 from hdspike.chip.mesh import _offer
 from hdspike.chip.routing import NO_WAY
+from hdspike.chip.wheel import NONE
 from hdspike.chip.state import FLIT, OVERFLOW, PACKET, TRAFFIC, grid_state, rows
 
 __all__ = ["Step", "Transport"]
@@ -79,9 +80,7 @@ def _collect(chip, sources, rests, delivered, finished, histogram, sums):
 
 
 @loop_kernel
-def _step(
-    chip, neurons, sources, destinations, gaps, services, rests, delivered, finished, histogram, sums
-):
+def _step(chip, neurons, sources, destinations, gaps, services, rests, delivered, finished, histogram, sums):
     """One step; returns when the last work was done."""
     _load(chip, sources, destinations, gaps, services)
     if _drain(chip, neurons, 0):
@@ -183,10 +182,8 @@ class Transport:
     def _grow(self, packets: int) -> None:
         """Room for so many packets in a step."""
         room = max(packets, 2 * len(self._state.flits))
-        self._state = self._state._replace(
-            flits=rows(room, FLIT), packets=rows(room, PACKET)
-        )
-        self._state.meter["free"], self._state.meter["fresh"] = -1, 0
+        self._state = self._state._replace(flits=rows(room, FLIT), packets=rows(room, PACKET))
+        self._state.meter["free"], self._state.meter["fresh"] = NONE, 0
 
     def _reachable(self, source: NDArray[np.int64], target: NDArray[np.int64]) -> None:
         """Raise where a packet cannot be sent or cannot arrive."""

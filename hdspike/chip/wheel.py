@@ -1,7 +1,7 @@
 """What happens next on the mesh: a timing wheel with one event per place, in the order of (time, place).
 
 A place (a link, a core, a sender, an off-chip wire) waits for at most one event, so the events need no memory of
-their own: ``when[place]`` and a list per slot of the wheel (``heads``, ``after``). The wheel is hierarchical
+their own: a row per place (``when``, and the place ``after`` it) and a list per slot of the wheel (``heads``). The wheel is hierarchical
 (Varghese and Lauck 1987): level 0 has 4096 slots of 2**shift ps each, the slots of level ``l + 1`` are as long as
 the whole of level ``l``, and an event sits in the lowest level that has its time and the present in one turn.
 When a slot of a higher level becomes the present, its events move down. Two bitmaps per level find the next slot.
@@ -13,7 +13,11 @@ import numpy as np
 
 from hdspike.chip.lean import lean_kernel
 
-__all__ = ["LEVELS", "LEVEL_BITS", "SLOTS"]
+__all__ = ["EVENT", "LEVELS", "LEVEL_BITS", "NONE", "SLOTS"]
+
+NONE = 0xFFFFFFFF
+"""No row: the end of a list. (Unsigned numbers of rows spare the compiled code a test for negative indices.)"""
+EVENT = np.dtype([("when", "<i8"), ("after", "<u4"), ("padding", "<u4")])
 
 LEVEL_BITS = 12
 SLOTS = 1 << LEVEL_BITS
@@ -28,7 +32,7 @@ S1, S2, S4, S56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 
 def shift_for(longest: int) -> int:
     """The width of a slot, as a power of two, so that the usual times are a small part of a turn."""
-    return max(0, (8 * longest).bit_length() - LEVEL_BITS)
+    return max(0, (4 * longest).bit_length() - LEVEL_BITS)
 
 
 @lean_kernel
@@ -58,7 +62,8 @@ def _mark(chip, place):
 def _file(chip, time, place):
     """An event of the future: into its slot."""
     meter = chip.meter[0]
-    chip.when[place] = time
+    event = chip.events[place]
+    event["when"] = time
     apart = (time ^ meter["now"]) >> meter["shift"]
     slot = time >> meter["shift"]
     level = 0
@@ -68,7 +73,7 @@ def _file(chip, time, place):
         level += 1
     slot &= SLOTS - 1
     cell = level * SLOTS + slot
-    chip.after[place] = chip.heads[cell]
+    event["after"] = chip.heads[cell]
     chip.heads[cell] = place
     chip.used[cell >> 6] |= ONE << np.uint64(cell & 63)
     chip.summary[level] |= ONE << np.uint64(slot >> 6)
@@ -92,31 +97,31 @@ def _next(chip):
         if left == 0:
             chip.summary[level] &= chip.summary[level] - ONE
         place = np.int64(chip.heads[cell])
-        chip.heads[cell] = -1
-        after = np.int64(chip.after[place])
-        time = chip.when[place]
+        chip.heads[cell] = NONE
+        after = np.int64(chip.events[place]["after"])
+        time = chip.events[place]["when"]
         if level > 0:  # the slot becomes the present: its events move down
             width = meter["shift"] + level * LEVEL_BITS
             meter["now"] = (time >> width) << width
-        elif after < 0:
+        elif after == NONE:
             meter["now"] = time
             return place
         else:
             one = after
-            while one >= 0:
-                time = min(time, chip.when[one])
-                one = np.int64(chip.after[one])
+            while one != NONE:
+                time = min(time, chip.events[one]["when"])
+                one = np.int64(chip.events[one]["after"])
             meter["now"] = time
         while True:
-            time = chip.when[place]
+            time = chip.events[place]["when"]
             if time == meter["now"]:
                 _mark(chip, place)
             else:
                 _file(chip, time, place)
-            if after < 0:
+            if after == NONE:
                 break
             place = after
-            after = np.int64(chip.after[place])
+            after = np.int64(chip.events[place]["after"])
     top = meter["ready_low"]
     while chip.ready_top[top] == 0:
         top += 1

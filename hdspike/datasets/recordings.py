@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hdspike import events
 from hdspike.datasets.source import SOURCE, Dataset, Package
-from hdspike.spikes import EVENT
 
 __all__ = ["SETS", "Receptor", "read_spike_times"]
 
@@ -21,46 +20,36 @@ SAMPLE_PS = 50_000_000  # the stimulus has one value every 50 µs
 
 
 class Receptor(NamedTuple):
-    """``spikes`` (dtype ``EVENT``: times in ps, the address is the trial), ``stimulus`` (samples,) float64: amplitude
-    modulation of the sound, one value every ``sample_ps``."""
+    """``times_ps`` (spikes,) int64, rising, and ``stimulus`` (samples,) float64: the amplitude of the sound, one value
+    every ``sample_ps``."""
 
-    spikes: NDArray[np.void]
+    times_ps: NDArray[np.int64]
     stimulus: NDArray[np.float64]
     sample_ps: int
 
 
-def read_spike_times(path: str | Path) -> NDArray[np.void]:
-    """Spike times in µs, one a line, as events; a blank line or a comment between them begins another trial.
+def read_spike_times(path: str | Path) -> NDArray[np.int64]:
+    """Spike times in ps of a file with one time in µs a line; ``#`` begins a comment.
 
     Raises:
-        ValueError: a line that is no number, or a negative time.
+        ValueError: a line that is no number of at least 0.
     """
     file = Path(path)
     times: list[int] = []
-    trials: list[int] = []
-    trial, open_trial = -1, False
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            open_trial = False
+        text = line.partition("#")[0].strip()
+        if not text:
             continue
-        if not open_trial:
-            trial, open_trial = trial + 1, True
         try:
             time = round(float(text) * 1_000_000)
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"path must hold a number a line, {file.name} line {number} is {text[:40]!r}"
-            ) from error
+        except (ValueError, OverflowError):
+            time = -1
         if not 0 <= time < 2**63:
             raise ValueError(
                 f"path must hold times of at least 0, {file.name} line {number} is {text[:40]!r}"
             )
         times.append(time)
-        trials.append(trial)
-    out = np.empty(len(times), dtype=EVENT)
-    out["time"], out["address"] = times, trials
-    return np.sort(out, order=["time", "address"], kind="stable")
+    return np.sort(np.array(times, dtype=np.int64))
 
 
 def _camera(folder: Path) -> dict[str, events.Recording]:

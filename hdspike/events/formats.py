@@ -96,9 +96,16 @@ def _read(file: Path, kind: str, sensor: Sensor | None, population: str | None, 
         case "hdspike":
             if file.stat().st_size > most * spikes.EVENT.itemsize + 4096:
                 raise ValueError(f"path must hold at most {most} events, {file.name} is larger")
-            return Recording(spikes.load_events(file), sensor)
+            return _read_own(file, sensor)
         case _:
             return camera.read_camera(file, kind, sensor, most)
+
+
+def _read_own(file: Path, sensor: Sensor | None) -> Recording:
+    try:
+        return Recording(spikes.load_events(file), sensor)
+    except ValueError as error:
+        raise ValueError(f"path must hold events as hdspike writes them, {file.name}: {error}") from error
 
 
 def _read_npy(file: Path, sensor: Sensor | None, most: int) -> Recording:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hdspike.events import apart
 from hdspike.events.place import replacing
 from hdspike.events.sensor import Recording, Sensor
-from hdspike.events.structured import MICROSECOND, from_fields
+from hdspike.events.structured import MICROSECOND, from_file
 from hdspike.spikes import EVENT
 
 __all__ = ["FORMAT", "VERSION", "Tree", "origin_from", "read_hdf5", "read_tree", "sensor_from", "write_hdf5"]
@@ -95,10 +95,7 @@ def _row(tree: Tree, name: str, path: Path) -> NDArray[Any]:
 def _pixels(x: Any, y: Any, t: Any, p: Any, sensor: Sensor | None, path: Path) -> Recording:
     if len({len(row) for row in (x, y, t, *([] if p is None else [p]))}) != 1:
         raise ValueError(f"path must hold rows of equal length, {path.name} does not")
-    try:
-        return from_fields(x, y, t, p, sensor, tick_ps=MICROSECOND)
-    except ValueError as error:
-        raise ValueError(f"path must hold events of a sensor, {path.name}: {error}") from error
+    return from_file(x, y, t, p, sensor, path)
 
 
 def from_columns(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.events.sensor import Recording, Sensor
-from hdspike.events.structured import MICROSECOND, from_fields, to_structured
+from hdspike.events.structured import from_file, to_structured
 
 __all__ = ["decode", "encode", "read_bin"]
 
@@ -32,7 +32,7 @@ def read_bin(path: Path, sensor: Sensor | None, most: int) -> Recording:
     x, y, t, p = decode(data)
     if sensor is None and (not x.size or max(x.max(), y.max()) < 34):
         sensor = Sensor(34, 34)
-    return from_fields(x, y, t, p, sensor, tick_ps=MICROSECOND)
+    return from_file(x, y, t, p, sensor, path)
 
 
 def decode(data: bytes) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64], NDArray[Any]]:

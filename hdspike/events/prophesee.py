@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.events.sensor import Recording, Sensor
-from hdspike.events.structured import MICROSECOND, from_fields, to_structured
+from hdspike.events.structured import from_file, to_structured
 
 __all__ = ["encode_evt21", "header", "read_evt21"]
 
@@ -87,7 +87,7 @@ def read_evt21(path: Path, sensor: Sensor | None, most: int) -> Recording:
     if order == "legacy":
         words = words >> np.uint64(32) | words << np.uint64(32)
     x, y, t, p = _decode(words, path, most)
-    return from_fields(x, y, t, p, sensor, tick_ps=MICROSECOND)
+    return from_file(x, y, t, p, sensor, path)
 
 
 def _decode(words: NDArray[np.uint64], path: Path, most: int) -> tuple[NDArray[Any], ...]:

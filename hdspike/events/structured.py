@@ -1,5 +1,6 @@
 """Structured arrays (x, y, t, p), as tonic and the camera libraries have them (Lenz et al. 2021), in and out."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,16 @@ def from_fields(
     events["address"] = sensor.address(x, y, on)
     events["time"], origin = _times(t, tick_ps, origin_ps)
     return Recording(events, sensor, origin)
+
+
+def from_file(
+    x: Any, y: Any, t: Any, p: Any, sensor: Sensor | None, path: Path, *, tick_ps: int = MICROSECOND
+) -> Recording:
+    """The same for rows that a file holds: the message of an error names it."""
+    try:
+        return from_fields(x, y, t, p, sensor, tick_ps=tick_ps)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"path must hold events of a sensor, {path.name}: {error}") from error
 
 
 def _times(t: Any, tick_ps: int, origin_ps: int | None) -> tuple[NDArray[np.int64], int]:

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from hdspike import check, substrate
-from hdspike.chip import Architecture, ChipActivity, Placement, by_capacity, by_hand, by_traffic, memory, simulate
+from hdspike.chip import (
+    Architecture,
+    ChipActivity,
+    Placement,
+    by_capacity,
+    by_hand,
+    by_traffic,
+    memory,
+    simulate,
+)
 from hdspike.energy import by_unit
 from hdspike.workloads import NAMES, Workload, build
 
@@ -76,7 +85,9 @@ def load(
     total = workload.steps if steps is None else check.integer("steps", steps, low=1)
     shares = workload.cores if cores is None else cores
     if place is None:
-        place = "file" if mapped is not None and cores is None else "hand" if shares is not None else "capacity"
+        place = (
+            "file" if mapped is not None and cores is None else "hand" if shares is not None else "capacity"
+        )
     if place == "file":
         assert mapped is not None
         placed = mapped
@@ -87,7 +98,9 @@ def load(
     else:
         placed = by_capacity(workload.network, architecture)
     if place == "traffic":
-        some = simulate(workload.network, architecture, min(PROFILE_STEPS, total), placement=placed, max_spikes=0)
+        some = simulate(
+            workload.network, architecture, min(PROFILE_STEPS, total), placement=placed, max_spikes=0
+        )
         placed = by_traffic(workload.network, architecture, placed, fired=some.fired)
     return Job(workload, architecture, placed, place, total, time.perf_counter() - begun)
 

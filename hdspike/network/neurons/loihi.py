@@ -17,12 +17,12 @@ A neuron is *updated* in a step if v was not 0 before it, if an event arrived (o
 refractory), if its bias is not 0, if it fires, or always with ``force_update``. A current that still fades does not
 count: with v = 0 and u ≠ 0 the neuron is computed, but not counted.
 
-All parameters and weights of the tool are single-precision numbers, its v and u double ones: ``parameters`` rounds
-alike, and the weights must be float32 for the same last bit. The tool cuts v through a 32-bit integer, which
+Parameters and weights given to the tool in Python are single-precision numbers, those of its YAML files and its v and
+u double ones: ``parameters`` rounds alike with ``single``, and the weights must be float32 then for the same last bit. The tool cuts v through a 32-bit integer, which
 overflows where |v| ≥ 2²⁵; here it does not.
 
-Source: Boyle et al., SANA-FE, IEEE TCAD 2025; the rules above were established by experiment with SANA-FE 2.2.9 (300
-random neurons of 16 steps: potentials to 1e-12, spikes and updates equal). Loihi: Davies et al., IEEE Micro 38(1), 2018.
+Source: Boyle et al., SANA-FE, IEEE TCAD 2025; the rules above were established by experiment with SANA-FE 2.2.9: 300
+random neurons, 16 steps each: potentials to 1e-12, spikes and updates equal. Loihi: Davies et al., IEEE Micro 38(1), 2018.
 """
 
 from collections.abc import Callable
@@ -99,6 +99,7 @@ class LoihiSoma(NeuronModel):
         reset_mode: ``"hard"``, ``"soft"``, ``"none"`` or ``"saturate"``.
         reverse_threshold: ``None`` for none; with ``reverse_reset`` and ``reverse_reset_mode``.
         force_update: whether a neuron counts as updated in every step.
+        single: round all parameters to single precision, as the tool's Python interface does; its YAML reader does not.
     """
 
     name: ClassVar[str] = "loihi"
@@ -122,6 +123,7 @@ class LoihiSoma(NeuronModel):
         reverse_reset: Any = 0.0,
         reverse_reset_mode: str = "none",
         force_update: Any = False,
+        single: bool = True,
     ) -> None:
         super().__init__(
             threshold=threshold,
@@ -133,6 +135,7 @@ class LoihiSoma(NeuronModel):
             reverse_reset=reverse_reset,
             force_update=force_update,
         )
+        self.single = bool(single)
         self.reset_mode = check.one_of("reset_mode", reset_mode, MODES)
         self.reverse_reset_mode = check.one_of("reverse_reset_mode", reverse_reset_mode, MODES)
         steps = self["refractory_delay"]
@@ -148,13 +151,13 @@ class LoihiSoma(NeuronModel):
 
     def parameters(self, size: int, step_s: float) -> NDArray[np.float64]:
         given = super().parameters(size, step_s)
-        single = given.astype(np.float32).astype(np.float64)  # as the tool stores them
-        threshold, reset, bias, leak, decay, period, low_reset, force = single
+        kind = np.float32 if self.single else np.float64  # as the tool stores them
+        threshold, reset, bias, leak, decay, period, low_reset, force = given.astype(kind).astype(np.float64)
         if self.reverse_threshold.ndim and len(self.reverse_threshold) != size:
             raise ValueError(
                 f"reverse_threshold must be one value or {size}, got {len(self.reverse_threshold)}"
             )
-        low = np.broadcast_to(self.reverse_threshold, size).astype(np.float32).astype(np.float64)
+        low = np.broadcast_to(self.reverse_threshold, size).astype(kind).astype(np.float64)
         rows = np.zeros((11, size))
         rows[0], rows[3], rows[4], rows[5], rows[6], rows[7] = threshold, bias, leak, decay, period, force
         rows[8] = low

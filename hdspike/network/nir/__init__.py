@@ -28,6 +28,16 @@ def _step(value: Any) -> float:
     return float(value)
 
 
+def _network(graph: Any, path: Path, step: float, held: str, inputs: Mapping[str, Any] | None) -> Network:
+    """The network of a graph that came from a file, whose fields may be of any kind."""
+    try:
+        return network_of(graph, step_s=step, convention=held, inputs=inputs)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"path must hold a NIR graph, {path.name} does not: {error!r:.200}") from error
+
+
 def read(
     source: Any, *, step_s: float, convention: str = "dirac", inputs: Mapping[str, Any] | None = None
 ) -> Network:
@@ -53,11 +63,7 @@ def read(
     apart.need("nir", "nir", "reading NIR graphs")
     if isinstance(source, str | Path):
         path = Path(source)
-        graph = load(path)
-        try:
-            return network_of(graph, step_s=step, convention=held, inputs=inputs)
-        except (AttributeError, KeyError, IndexError, MemoryError, OverflowError) as error:
-            raise ValueError(f"path must hold a NIR graph, {path.name} does not: {error!r:.200}") from error
+        return _network(load(path), path, step, held, inputs)
     import nir
 
     if not isinstance(source, nir.NIRGraph):

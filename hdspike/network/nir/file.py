@@ -7,7 +7,7 @@ import numpy as np
 
 from hdspike.events.hdf5 import Tree, read_tree
 
-__all__ = ["load"]
+__all__ = ["graph_from", "load"]
 
 MOST = 1 << 30  # bytes of numbers
 
@@ -19,19 +19,25 @@ def load(path: Path) -> Any:
         FileNotFoundError: there is no such file.
         ValueError: the file is malformed; nothing in it is executed.
     """
-    import nir
-
     if not path.exists():
         raise FileNotFoundError(f"path must be an existing file, {path} does not exist")
     if not path.is_file():
         raise ValueError(f"path must be a file, {path} is not one")
-    content = _nested(read_tree(path, most=MOST, extra="nir"), path)
+    return graph_from(read_tree(path, most=MOST, extra="nir"), path)
+
+
+def graph_from(tree: Tree, path: Path) -> Any:
+    """The graph of the content of a file."""
+    import nir
+
+    content = _nested(tree, path)
     node = content.get("node")
     if not isinstance(node, dict) or node.get("type") != "NIRGraph":
         raise ValueError(f"path must hold a NIR graph, {path.name} does not")
     _prepare(node)
     try:
-        graph = nir.dict2NIRNode(node)
+        with np.errstate(all="ignore"):
+            graph = nir.dict2NIRNode(node)
     except Exception as error:  # nodes check themselves by assertions, and by failing
         said = str(error) or type(error).__name__
         raise ValueError(f"path must hold a NIR graph, {path.name} does not: {said[:200]}") from error

@@ -110,6 +110,8 @@ def _window(
             out = (size + 2 * before - reach - 1) // stride[d] + 1
         if out < 1:
             raise ValueError(f"node {name} must fit its kernel into the input {side}, got kernel {kernel}")
+        if out * kernel[d] > MOST:
+            raise ValueError(f"node {name} must have at most {MOST} synapses, got more")
         place = np.arange(out)[:, None] * stride[d] + np.arange(kernel[d])[None, :] * dilation[d] - before
         places.append(np.where((place >= 0) & (place < size), place, -1))
         outs.append(out)
