@@ -242,18 +242,20 @@ def run_chip(
             raise ValueError(f"cores must be whole numbers with commas between them, got {cores!r}")
         shares = tuple(int(part) for part in cores.split(","))
     console = Console(stderr=True)
+    mesh = {} if fifo_depth is None else {"fifo_depth": fifo_depth}
+    with console.status("compiling (once; later runs find the kernels)"):
+        compiling = job.warm(chip_name, noc=noc, policy=policy, **mesh)
     with console.status(f"building and mapping {workload}"):
         made = job.load(workload, chip=chip_name, cores=shares, place=place, steps=steps, seed=seed)
     console.print(
         f"{made.workload.name}: {made.workload.network.neurons:,} neurons, {made.workload.network.synapses:,} "
         f"synapses on {len(made.placement.cores_used)} cores; at most {made.bytes / 1e6:,.0f} MB"
     )
-    mesh = {} if fifo_depth is None else {"fifo_depth": fifo_depth}
     with screen.Steps(console) as progress:
         activity, wall = job.run(
             made, progress=progress, noc=noc, policy=policy, checkpoint=checkpoint, **mesh
         )
-    found = job.numbers(made, activity, wall)
+    found = job.numbers(made, activity, wall, compiling)
     if export is not None:
         for path in activity.export(export):
             console.print(f"wrote {path}")

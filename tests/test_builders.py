@@ -96,9 +96,7 @@ def test_pooling(size: Any, stride: Any) -> None:
     assert summed.synapses.weights is None
     np.testing.assert_allclose((image.reshape(-1) @ matrix_of(summed)).reshape(shape), expected)
     mean = average_pool(a, b, size, stride=stride)
-    np.testing.assert_allclose(
-        (image.reshape(-1) @ matrix_of(mean)).reshape(shape), expected / (tall * wide)
-    )
+    np.testing.assert_allclose((image.reshape(-1) @ matrix_of(mean)).reshape(shape), expected / (tall * wide))
 
 
 @given(SEEDS)
@@ -130,7 +128,11 @@ def test_from_edges_and_from_sparse(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = population("a", int(rng.integers(1, 7))), population("b", int(rng.integers(1, 7)))
     count = int(rng.integers(0, 20))
-    lines, targets, weights = rng.integers(0, a.size, count), rng.integers(0, b.size, count), rng.random(count)
+    lines, targets, weights = (
+        rng.integers(0, a.size, count),
+        rng.integers(0, b.size, count),
+        rng.random(count),
+    )
     expected = np.zeros((a.size, b.size))
     np.add.at(expected, (lines, targets), weights)
     made = from_edges(a, b, lines, targets, weights)

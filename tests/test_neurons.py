@@ -61,7 +61,9 @@ def one_step(model: NeuronModel, size: int) -> Any:
     return run, state
 
 
-def follow(model: NeuronModel, size: int, twin: Any, values: list[float], rng: Any, *, abs_: float = 0.0, **more: Any):
+def follow(
+    model: NeuronModel, size: int, twin: Any, values: list[float], rng: Any, *, abs_: float = 0.0, **more: Any
+):
     """Run model and twin side by side; ``abs_`` is what potentials may differ by (0: not at all)."""
     run, state = one_step(model, size)
     named = [
@@ -72,7 +74,9 @@ def follow(model: NeuronModel, size: int, twin: Any, values: list[float], rng: A
     total = 0
     for arrived in drives(rng, size, values):
         told = run(arrived)
-        answers = [twin(p, cell, weights, **more) for p, cell, weights in zip(named, cells, arrived, strict=True)]
+        answers = [
+            twin(p, cell, weights, **more) for p, cell, weights in zip(named, cells, arrived, strict=True)
+        ]
         assert told[0] == [n for n, (fired, _) in enumerate(answers) if fired]
         assert told[1] == [n for n, (_, updated) in enumerate(answers) if updated]
         np.testing.assert_allclose(state[0], [cell["v"] for cell in cells], rtol=0, atol=abs_)

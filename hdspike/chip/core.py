@@ -13,11 +13,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike.chip.grid import HOST
+from hdspike.chip.grid import EDGE, HOST
 from hdspike.chip.lean import lean_kernel, loop_kernel
-from hdspike.chip.mesh import _arrive, _depart, _free, _land, _offer, _remove, _schedule, _settle, _shown
-from hdspike.chip.state import DEADLOCK, INHIBITION, INPUT, SOUND, SPIKE, Chip
-from hdspike.chip.wheel import NONE, ONE, _next
+from hdspike.chip.mesh import (
+    _arrive,
+    _free,
+    _lift,
+    _offer,
+    _put_down,
+    _remove,
+    _schedule,
+    _settle,
+    _shown,
+)
+from hdspike.chip.state import DEADLOCK, INHIBITION, INPUT, SOUND, SPIKE, TRAFFIC, Chip
+from hdspike.chip.wheel import EMPTY, NONE, ONE, _next
 from hdspike.spikes import EVENT
 
 __all__ = ["Body", "Chip", "body"]
@@ -201,16 +211,11 @@ def _start(chip, core):
     _schedule(chip, meter["now"], service, meter["routers"] + core)
 
 
-@lean_kernel
-def _finish(chip, body, core, used):
-    """A core has served a packet: it takes effect, and the next one begins."""
+@loop_kernel
+def _take_effect(chip, body, core, packet, used):
+    """What a packet of a network does to the core that has served it."""
     meter = chip.meter[0]
     own = chip.cores[core]
-    packet = own["serving"]
-    own["serving"] = -1
-    own["packets"] += 1
-    meter["delivered"] += 1
-    chip.packets[packet]["finished"] = meter["now"]
     kind = chip.packets[packet]["kind"]
     if kind == INPUT:
         if not own["inhibited"]:
@@ -225,7 +230,20 @@ def _finish(chip, body, core, used):
             _inhibit(chip, used)
     elif kind == INHIBITION:
         own["inhibited"] = 1
-    _start(chip, core)
+
+
+@lean_kernel
+def _finish(chip, body, core, used):
+    """A core has served a packet, which takes effect."""
+    meter = chip.meter[0]
+    own = chip.cores[core]
+    packet = own["serving"]
+    own["serving"] = -1
+    own["packets"] += 1
+    meter["delivered"] += 1
+    chip.packets[packet]["finished"] = meter["now"]
+    if chip.packets[packet]["kind"] != TRAFFIC:
+        _take_effect(chip, body, core, packet, used)
 
 
 @lean_kernel
@@ -249,25 +267,32 @@ def _drain(chip, body, used):
     meter = chip.meter[0]
     routers = meter["routers"]
     senders = routers + meter["cores"]
+    wires = senders + routers
     while meter["fault"] == SOUND:
         place = _next(chip)
         if place < 0:
-            break
-        if place < routers:
-            if chip.links[place]["wire"] != NONE:
-                _depart(chip, place)
-            else:
-                core = _land(chip, place)
-                if core >= 0:
-                    _start(chip, core)
-                elif core == HOST:
-                    _silence_host(chip)
-        elif place < senders:
-            _finish(chip, body, place - routers, used)
-        elif place < senders + routers:
+            if place == EMPTY:
+                break
+            continue
+        core = np.int64(EDGE)  # the core that may begin to serve
+        if routers <= place < senders:
+            core = place - routers
+            _finish(chip, body, core, used)
+        elif senders <= place < wires:
             _shown(chip, place - senders)
         else:
-            _arrive(chip, place - senders - routers)
+            link = place
+            if place < routers:
+                flit = _lift(chip, link)
+            else:
+                flit = _arrive(chip, place - wires)
+                link = chip.wires[place - wires]["link"]
+            if flit != NONE:
+                core = _put_down(chip, link, flit)
+                if core == HOST:
+                    _silence_host(chip)
+        if core >= 0:
+            _start(chip, core)
         _settle(chip)
     if meter["fault"] == SOUND:
         settled = meter["delivered"] + meter["dropped"] + meter["cancelled"]

@@ -17,10 +17,10 @@ between chips. After each event, as long as any link can take (or drop) a packet
 import numpy as np
 
 from hdspike.chip.config import MAX_TIME
-from hdspike.chip.grid import CORE, EAST, HOST, LOCAL, NORTH, SOUTH, WEST
+from hdspike.chip.grid import CORE, EAST, EDGE, HOST, LOCAL, NORTH, SOUTH, WEST
 from hdspike.chip.lean import lean_kernel
 from hdspike.chip.state import INHIBITION, OVERFLOW, Chip, link_ends, link_latencies, mesh_state, xy_routes
-from hdspike.chip.wheel import NONE, ONE, _file, _lowest, _mark
+from hdspike.chip.wheel import NONE, ONE, _later, _lowest
 
 __all__ = [
     "EAST",
@@ -41,27 +41,18 @@ def _schedule(chip, base, delay, place):
     """An event of a place at ``base + delay``, or the fault of a clock that would pass its end."""
     if base > MAX_TIME - delay:
         chip.meter[0]["fault"] = OVERFLOW
-    elif base + delay == chip.meter[0]["now"]:
-        _mark(chip, place)
     else:
-        _file(chip, base + delay, place)
+        _later(chip, base + delay, place)
 
 
 @lean_kernel
 def _ask(chip, link):
-    """Put a link on the agenda, once, if it is free; the lowest is the last."""
-    if chip.links[link]["flying"] != NONE:
-        return
-    count = chip.meter[0]["agenda"]
-    place = count
-    while place > 0 and np.int64(chip.agenda[place - 1]) < link:
-        place -= 1
-    if place > 0 and chip.agenda[place - 1] == link:
-        return
-    for i in range(count, place, -1):
-        chip.agenda[i] = chip.agenda[i - 1]
-    chip.agenda[place] = link
-    chip.meter[0]["agenda"] = count + 1
+    """Put a free link on the agenda, once."""
+    if chip.links[link]["flying"] == NONE and chip.asked[link] == 0:
+        count = chip.meter[0]["agenda"]
+        chip.asked[link] = 1
+        chip.agenda[count] = link
+        chip.meter[0]["agenda"] = count + 1
 
 
 @lean_kernel
@@ -235,50 +226,63 @@ def _settle(chip):
     meter = chip.meter[0]
     while meter["agenda"] > 0:
         last = meter["agenda"] - 1
+        best = last
+        link = np.int64(chip.agenda[last])
+        for i in range(last):
+            other = np.int64(chip.agenda[i])
+            if other < link:
+                best = i
+                link = other
+        chip.agenda[best] = chip.agenda[last]
         meter["agenda"] = last
-        _grant(chip, np.int64(chip.agenda[last]))
+        chip.asked[link] = 0
+        _grant(chip, link)
 
 
 @lean_kernel
-def _depart(chip, link):
-    """A packet has left the serialiser between two chips and travels on."""
+def _lift(chip, link):
+    """A link is free again; returns the flit that was on it, ``NONE`` if that travels on to another chip."""
     meter = chip.meter[0]
     flit = np.int64(chip.links[link]["flying"])
     chip.links[link]["flying"] = NONE
     _ask(chip, link)
     number = np.int64(chip.links[link]["wire"])
+    if number == NONE:
+        return flit
     wire = chip.wires[number]
     if meter["now"] > MAX_TIME - wire["latency"]:
         meter["fault"] = OVERFLOW
-        return
-    chip.packets[chip.flits[flit]["packet"]]["finished"] = meter["now"] + wire["latency"]
+        return np.int64(NONE)
+    due = meter["now"] + wire["latency"]
+    chip.packets[chip.flits[flit]["packet"]]["finished"] = due
     chip.flits[flit]["following"] = NONE
     wire["travelling"] += 1
     if wire["travelling"] > 1:
         chip.flits[wire["tail"]]["following"] = flit
     else:
         wire["head"] = flit
-        _schedule(chip, meter["now"], wire["latency"], 2 * meter["routers"] + meter["cores"] + number)
+        _later(chip, due, 2 * meter["routers"] + meter["cores"] + number)
     wire["tail"] = flit
+    return np.int64(NONE)
 
 
 @lean_kernel
 def _arrive(chip, number):
-    """The first packet on the wire between two chips has arrived; returns the link."""
+    """The first flit on the wire between two chips has arrived; returns it."""
     meter = chip.meter[0]
     wire = chip.wires[number]
-    flit = np.int64(wire["head"])
+    flit = wire["head"]
     wire["head"] = chip.flits[flit]["following"]
     wire["travelling"] -= 1
     if wire["travelling"] > 0:
-        place = 2 * meter["routers"] + meter["cores"] + number
-        _schedule(chip, chip.packets[chip.flits[wire["head"]]["packet"]]["finished"], 0, place)
-    _put_down(chip, wire["link"], flit)
+        due = chip.packets[chip.flits[wire["head"]]["packet"]]["finished"]
+        _later(chip, due, 2 * meter["routers"] + meter["cores"] + number)
+    return flit
 
 
 @lean_kernel
 def _put_down(chip, link, flit):
-    """A packet comes out of a link, into the FIFO at its end."""
+    """A flit comes out of a link, into the FIFO at its end; returns the core or ``HOST`` it reached, else ``EDGE``."""
     meter = chip.meter[0]
     wire = chip.links[link]
     wire["left"] += 1
@@ -291,7 +295,7 @@ def _put_down(chip, link, flit):
             one["finished"] = meter["now"]
             meter["delivered"] += 1
             _free(chip, flit)
-            return
+            return end
     row["following"] = NONE
     empty = wire["head"] == NONE
     if empty:
@@ -299,18 +303,8 @@ def _put_down(chip, link, flit):
     else:
         chip.flits[wire["tail"]]["following"] = flit
     wire["tail"] = flit
-    if empty and end >= 0:
+    if end < 0:
+        return CORE - end
+    if empty:
         _show(chip, end, np.int64(wire["port"]), np.int64(row["tile"]), np.int64(row["link"]))
-
-
-@lean_kernel
-def _land(chip, link):
-    """The packet on a link has crossed it; returns the core or ``HOST`` that it reached, else ``CORE``."""
-    flit = np.int64(chip.links[link]["flying"])
-    chip.links[link]["flying"] = NONE
-    _ask(chip, link)
-    _put_down(chip, link, flit)
-    end = np.int64(chip.links[link]["end"])
-    if end >= 0:
-        return np.int64(CORE)
-    return end if end == HOST else CORE - end
+    return np.int64(EDGE)

@@ -56,7 +56,7 @@ METER = np.dtype(
             "ports", "tiles", "routers", "cores", "depth", "drops", "timed", "paced", "packet", "inject",
             "synaptic_event", "theta", "k", "kwta_core", "host", "shift", "lanes",
             # what changes
-            "now", "fault", "agenda", "pool", "free", "fresh", "step", "begun", "silenced", "ready", "ready_low",
+            "now", "fault", "agenda", "pool", "free", "fresh", "step", "begun", "silenced", "ready", "ready_low", "planned",
             "served", "spikes", "logged_inputs", "logged_spikes", "touched", "sample_at", "sample_every",
             # what is counted
             "injected", "delivered", "dropped", "cancelled", "packets", "synaptic_events", "fired",
@@ -79,10 +79,12 @@ class Chip(NamedTuple):
     packets: NDArray[Any]
     cores: NDArray[Any]
     meter: NDArray[Any]  # one row
-    agenda: NDArray[np.uint32]  # links whose arbiter has something new to look at, the lowest last
+    agenda: NDArray[np.uint32]  # links whose arbiter has something new to look at
+    asked: NDArray[np.uint8]  # whether a link is on the agenda
     routes: NDArray[np.int8]
     # the wheel of events
     events: NDArray[Any]
+    planned: NDArray[np.uint32]
     heads: NDArray[np.uint32]
     used: NDArray[np.uint64]
     summary: NDArray[np.uint64]
@@ -168,9 +170,11 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
         packets=rows(max(1, packets), PACKET),
         cores=cores,
         meter=meter,
-        agenda=np.zeros(routers + 1, dtype=np.uint32),
+        agenda=np.zeros(routers, dtype=np.uint32),
+        asked=np.zeros(routers, dtype=np.uint8),
         routes=np.ascontiguousarray(routes_of(grid) if routes is None else routes, dtype=np.int8),
         events=rows(places, EVENT),
+        planned=np.zeros(places, dtype=np.uint32),
         heads=np.full(LEVELS * SLOTS, NONE, dtype=np.uint32),
         used=np.zeros(LEVELS * SLOTS // 64, dtype=np.uint64),
         summary=np.zeros(LEVELS, dtype=np.uint64),

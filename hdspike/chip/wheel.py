@@ -13,10 +13,11 @@ import numpy as np
 
 from hdspike.chip.lean import lean_kernel
 
-__all__ = ["EVENT", "LEVELS", "LEVEL_BITS", "NONE", "SLOTS"]
+__all__ = ["AGAIN", "EMPTY", "EVENT", "LEVELS", "LEVEL_BITS", "NONE", "SLOTS"]
 
 NONE = 0xFFFFFFFF
 """No row: the end of a list. (Unsigned numbers of rows spare the compiled code a test for negative indices.)"""
+EMPTY, AGAIN = -1, -2
 EVENT = np.dtype([("when", "<i8"), ("after", "<u4"), ("padding", "<u4")])
 
 LEVEL_BITS = 12
@@ -59,11 +60,9 @@ def _mark(chip, place):
 
 
 @lean_kernel
-def _file(chip, time, place):
+def _put(chip, time, place):
     """An event of the future: into its slot."""
     meter = chip.meter[0]
-    event = chip.events[place]
-    event["when"] = time
     apart = (time ^ meter["now"]) >> meter["shift"]
     slot = time >> meter["shift"]
     level = 0
@@ -73,55 +72,78 @@ def _file(chip, time, place):
         level += 1
     slot &= SLOTS - 1
     cell = level * SLOTS + slot
-    event["after"] = chip.heads[cell]
+    chip.events[place]["after"] = chip.heads[cell]
     chip.heads[cell] = place
     chip.used[cell >> 6] |= ONE << np.uint64(cell & 63)
     chip.summary[level] |= ONE << np.uint64(slot >> 6)
 
 
 @lean_kernel
-def _next(chip):
-    """Take the first event out of the wheel: its place, and ``now`` becomes its time; −1 if there is none."""
+def _later(chip, time, place):
+    """Plan an event at ``time``; it is filed with all others when what happens now is done."""
+    count = chip.meter[0]["planned"]
+    chip.planned[count] = place
+    chip.events[place]["when"] = time
+    chip.meter[0]["planned"] = count + 1
+
+
+@lean_kernel
+def _file(chip):
+    """File the planned events: those of this instant as ready, the others in their slots."""
     meter = chip.meter[0]
-    while meter["ready"] == 0:
-        level = 0
-        while level < LEVELS and chip.summary[level] == 0:
-            level += 1
-        if level == LEVELS:
-            return -1
-        group = _lowest(chip.summary[level])
-        word = level * WORDS + group
-        cell = word * 64 + _lowest(chip.used[word])
-        left = chip.used[word] & (chip.used[word] - ONE)
-        chip.used[word] = left
-        if left == 0:
-            chip.summary[level] &= chip.summary[level] - ONE
-        place = np.int64(chip.heads[cell])
-        chip.heads[cell] = NONE
-        after = np.int64(chip.events[place]["after"])
+    for i in range(meter["planned"]):
+        place = np.int64(chip.planned[i])
         time = chip.events[place]["when"]
-        if level > 0:  # the slot becomes the present: its events move down
-            width = meter["shift"] + level * LEVEL_BITS
-            meter["now"] = (time >> width) << width
-        elif after == NONE:
-            meter["now"] = time
-            return place
+        if time == meter["now"]:
+            _mark(chip, place)
         else:
-            one = after
-            while one != NONE:
-                time = min(time, chip.events[one]["when"])
-                one = np.int64(chip.events[one]["after"])
-            meter["now"] = time
-        while True:
-            time = chip.events[place]["when"]
-            if time == meter["now"]:
-                _mark(chip, place)
-            else:
-                _file(chip, time, place)
-            if after == NONE:
-                break
-            place = after
-            after = np.int64(chip.events[place]["after"])
+            _put(chip, time, place)
+    meter["planned"] = 0
+
+
+@lean_kernel
+def _turn(chip):
+    """Turn the wheel to the first slot in use: ``now`` becomes its time.
+
+    Returns the place of the event if it is alone there, ``AGAIN`` if its events are planned anew, ``EMPTY`` if there
+    is none.
+    """
+    meter = chip.meter[0]
+    level = 0
+    while level < LEVELS and chip.summary[level] == 0:
+        level += 1
+    if level == LEVELS:
+        return np.int64(EMPTY)
+    word = level * WORDS + _lowest(chip.summary[level])
+    cell = word * 64 + _lowest(chip.used[word])
+    left = chip.used[word] & (chip.used[word] - ONE)
+    chip.used[word] = left
+    if left == 0:
+        chip.summary[level] &= chip.summary[level] - ONE
+    place = np.int64(chip.heads[cell])
+    chip.heads[cell] = NONE
+    time = chip.events[place]["when"]
+    if level == 0 and chip.events[place]["after"] == NONE:
+        meter["now"] = time
+        return place
+    count = 0
+    while place != NONE:
+        time = min(time, chip.events[place]["when"])
+        chip.planned[count] = place
+        count += 1
+        place = np.int64(chip.events[place]["after"])
+    meter["planned"] = count
+    if level > 0:  # the slot becomes the present: its events move down
+        width = meter["shift"] + level * LEVEL_BITS
+        time = (time >> width) << width
+    meter["now"] = time
+    return np.int64(AGAIN)
+
+
+@lean_kernel
+def _first(chip):
+    """Take the lowest place that is ready."""
+    meter = chip.meter[0]
     top = meter["ready_low"]
     while chip.ready_top[top] == 0:
         top += 1
@@ -134,3 +156,10 @@ def _next(chip):
         chip.ready_top[top] &= chip.ready_top[top] - ONE
     meter["ready"] -= 1
     return place
+
+
+@lean_kernel
+def _next(chip):
+    """File what is planned and take the first event, at ``now``; ``AGAIN`` to be asked again, ``EMPTY`` if none."""
+    _file(chip)
+    return _turn(chip) if chip.meter[0]["ready"] == 0 else _first(chip)

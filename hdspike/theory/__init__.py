@@ -8,7 +8,8 @@ places: ``ValueError`` beyond. Nothing here draws a random number, except where 
 ``bundles`` distance of a bundle to its members · ``retrieval`` finding a member again, and the smallest dimension that
 does it · ``ranking`` members among the K nearest · ``unions`` OR-bundles · ``sparse`` chance matches, bits, events ·
 ``softmax`` mass lost outside the winners · ``counting`` intervals of counted shares ·
-``memories`` scores by chance, sparse distributed memory · ``associative`` Willshaw's memory.
+``memories`` scores by chance, sparse distributed memory · ``associative`` Willshaw's memory ·
+``queueing`` waiting, losses, a mesh under load.
 """
 
 from hdspike.theory.associative import (
@@ -30,6 +31,16 @@ from hdspike.theory.memories import (
     sdm_radius,
     sdm_share,
     sdm_signal_to_noise,
+)
+from hdspike.theory.queueing import (
+    bisection_bound,
+    md1_wait,
+    md1k_loss,
+    mean_hops,
+    merged_wait,
+    mesh_latency,
+    uniform_crossings,
+    uniform_flows,
 )
 from hdspike.theory.ranking import SQUARES, smallest_top, top_share
 from hdspike.theory.retrieval import (
@@ -76,6 +87,7 @@ __all__ = [
     "accuracy_after_flips",
     "attention_beta",
     "attention_error",
+    "bisection_bound",
     "bundle_bits",
     "capacity",
     "chance_best",
@@ -94,6 +106,11 @@ __all__ = [
     "keys_per_event",
     "mass_of_divergence",
     "match_chance",
+    "md1_wait",
+    "md1k_loss",
+    "mean_hops",
+    "merged_wait",
+    "mesh_latency",
     "mode_agreement",
     "mode_distance",
     "or_density",
@@ -117,6 +134,8 @@ __all__ = [
     "softmax_entropy",
     "top_share",
     "top_share_or",
+    "uniform_crossings",
+    "uniform_flows",
     "willshaw_capacity",
     "willshaw_density",
     "willshaw_false_ones",

@@ -142,7 +142,7 @@ def bisection_bound(columns: int, rows: int, busy: Any = 1.0) -> float:
     """The most uniform traffic that any routing carries: packets per unit of time on the whole mesh.
 
     Over a cut through the whole mesh goes at most one packet per link and time ``busy``; the bound is the least over
-    all straight cuts of ``Σ 1/busy ÷ P(a packet crosses)``, each direction apart. With equal links and an even number of
+    all straight cuts of ``Σ 1/busy ÷ P(a packet crosses)``, each direction apart. With equal links and evenly many
     columns the middle cut is the bisection, a quarter of the packets cross it each way, and the bound is
     ``4R ÷ busy``; XY loads all links of that cut alike, so it reaches the bound as far as queues let it.
 

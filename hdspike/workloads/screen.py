@@ -70,6 +70,7 @@ def print_run(numbers: dict[str, Any]) -> None:
             table.add_row(f"packet latency, {name}", quantity(ps * 1e-12, "s"))
     table.add_row("wall-clock time", quantity(numbers["wall_s"], "s"))
     table.add_row("build and map", quantity(numbers["load_s"], "s"))
+    table.add_row("compile or load kernels", quantity(numbers["compile_s"], "s"))
     audit = numbers["audit"]
     table.add_row(
         "audit",

@@ -39,7 +39,9 @@ def leaky(p, cell, arrived, strict=False, subtract=False):
         return False, True
     before = cell["v"]
     goal = p["rest"] + p["bias"]
-    cell["v"] = before * math.exp(-STEP_S / p["tau_s"]) - goal * math.expm1(-STEP_S / p["tau_s"]) + sum(arrived)
+    cell["v"] = (
+        before * math.exp(-STEP_S / p["tau_s"]) - goal * math.expm1(-STEP_S / p["tau_s"]) + sum(arrived)
+    )
     updated = bool(arrived) or cell["v"] != before
     if above(cell["v"], p["threshold"], strict):
         cell["v"] = reset(cell["v"], p, subtract)
