@@ -6,8 +6,8 @@ and taking a packet out cost no time, so what is seen is the mesh alone. Time is
 a link busy for one), load as a share of the *bisection bound*, the most that any routing carries
 (:func:`hdspike.theory.bisection_bound`); `03_chip_load` asks the same of one real chip, with its cores and its power.
 
-Theory beside the data: latency at zero load (exact), the bisection bound (exact), and two approximations that take every
-link for a queue of its own. In **M/D/1 per link** every link gets Poisson arrivals. That is where independence fails,
+Theory beside the data: latency at zero load (exact), the bisection bound (exact), and two approximations that take
+every link for a queue of its own. In **M/D/1 per link** every link gets Poisson arrivals. That is where independence fails,
 in two opposite ways: packets that came over the same link are a hop time apart and cannot collide again (the real wait
 is shorter, down to a half), and a packet that waits at the head of a full FIFO holds up all behind it (the real wait is
 longer, and short FIFOs saturate early). **Merged streams** (after Kruskal & Snir 1983) repairs the former
@@ -139,18 +139,19 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
                 "theory": {
                     "offered": fine,
                     "merged": [
-                        finite(theory.mesh_latency(SIDE, SIDE, r, busy, travel=travel, merged=True)) for r in fine
+                        finite(theory.mesh_latency(SIDE, SIDE, r, busy, travel=travel, merged=True))
+                        for r in fine
                     ],
                 },
             }
         )
 
     sizes = []
-    for side in (4, 8) if quick else (4, 8, 16, 32):
+    for side in (4, 8) if quick else (4, 6, 8, 12, 16):
         limit = theory.bisection_bound(side, side)
         entry: dict[str, Any] = {"side": side, "bound": limit, "tiles": side * side, "depths": []}
         for depth in DEPTHS[:-1]:
-            length = max(packets, 0 if quick else 150 * side * side)
+            length = max(packets, 0 if quick else 500 * side * side)
             point = several(mesh(side, depth), OVERLOAD * limit, length, runs, [seed, 200, side])
             entry["depths"].append({"depth": depth, "accepted": point["accepted"]})
         sizes.append(entry)
@@ -181,7 +182,9 @@ def depth_name(depth: int) -> str:
     return "FIFO without end" if depth == ENDLESS else f"FIFO of {depth}"
 
 
-def bars(ax: Any, points: list[dict[str, Any]], x: str, name: str, colour: str, marker: str, **style: Any) -> None:
+def bars(
+    ax: Any, points: list[dict[str, Any]], x: str, name: str, colour: str, marker: str, **style: Any
+) -> None:
     """One quantity against load, mean and range of the runs, hollow where saturated; a line joins the others."""
     label, line = style.pop("label", None), style.pop("linestyle", "-")
     colour = COLOURS[colour]
@@ -221,7 +224,13 @@ def draw(numbers: dict[str, Any]) -> Figure:
         name = depth_name(entry["depth"])
         bars(ax, entry["points"], "share", "p99", *LOOKS[entry["depth"]], label=f"{name}: 99 %")
         bars(
-            ax, entry["points"], "share", "p50", *LOOKS[entry["depth"]], linestyle="--", label=f"{name}: median"
+            ax,
+            entry["points"],
+            "share",
+            "p50",
+            *LOOKS[entry["depth"]],
+            linestyle="--",
+            label=f"{name}: median",
         )
     ax.axhline(zero, color=COLOURS["grey"], linestyle=":")
     ax.set(title="Latency percentiles", ylabel="latency (hop times)", yscale="log", ylim=(0.7 * zero, 2500))
@@ -232,7 +241,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ax.plot([0, 1, most], [0, 1, 1], **theory_style, label="theory: bisection bound")
     for entry in numbers["depths"]:
         points = [
-            {**p, "relative": {k: v / numbers["bound"] for k, v in p["accepted"].items()}} for p in entry["points"]
+            {**p, "relative": {k: v / numbers["bound"] for k, v in p["accepted"].items()}}
+            for p in entry["points"]
         ]
         bars(ax, points, "share", "relative", *LOOKS[entry["depth"]], label=depth_name(entry["depth"]))
     ax.set(title="Throughput", ylabel="accepted load ÷ bisection bound", ylim=(0, 1.15))
@@ -245,7 +255,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     for entry in numbers["depths"]:
         points = [p for p in entry["points"] if p.get("wait_ratio", {}).get("mean", 99) < 3]
         bars(ax, points, "share", "wait_ratio", *LOOKS[entry["depth"]], label=depth_name(entry["depth"]))
-    ax.annotate("shorter: packets of one link\ncannot collide again", (0.04, 0.33), fontsize=9)
+    ax.annotate("shorter: packets of one link\ncannot collide again", (0.12, 0.15), fontsize=9)
     ax.annotate("longer: a head of line\nholds up those behind", (0.12, 1.5), fontsize=9)
     ax.set(title="Where independence fails", ylabel="waiting ÷ that of M/D/1 per link", ylim=(0, 2.6))
     ax.legend(loc="upper left", frameon=False, fontsize=9, ncols=2)
@@ -262,9 +272,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
         ax.axvline(entry["bound"], color=COLOURS[colour], linestyle=":", linewidth=1.2)
     ax.plot([], [], color=COLOURS["grey"], alpha=0.6, label="theory: merged streams")
     ax.plot([], [], color=COLOURS["grey"], linestyle=":", label="theory: bisection bound")
-    ax.set(title="Four chips of 4 × 4", ylabel="mean latency (hop times)", yscale="log", ylim=(zero, 1500))
+    ax.set(title="Four chips of 4 × 4", ylabel="mean latency (hop times)", yscale="log", ylim=(zero, 20_000))
     ax.set_xlabel("offered load (packets per hop time)")
-    ax.legend(loc="upper left", frameon=False, fontsize=9)
+    ax.legend(loc="upper left", frameon=True, edgecolor="none", fontsize=9)
 
     ax = axes[1, 2]
     sides = np.array([entry["side"] for entry in numbers["sizes"]])
@@ -274,7 +284,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
     for place, depth in enumerate(DEPTHS[:-1]):
         found = [entry["depths"][place]["accepted"] for entry in numbers["sizes"]]
         centre = np.array([f["mean"] for f in found]) / tiles
-        reach = np.abs([[f["low"], f["high"]] / t - c for f, t, c in zip(found, tiles, centre, strict=True)]).T
+        reach = np.abs(
+            [[f["low"], f["high"]] / t - c for f, t, c in zip(found, tiles, centre, strict=True)]
+        ).T
         colour, marker = LOOKS[depth]
         ax.errorbar(
             sides, centre, yerr=reach, color=COLOURS[colour], marker=marker, markersize=5, capsize=2, linewidth=1,
@@ -287,7 +299,9 @@ def draw(numbers: dict[str, Any]) -> Figure:
                     ha="left" if depth == 16 else "right", textcoords="offset points", fontsize=9,
                     color=COLOURS[colour],
                 )  # fmt: skip
-    ax.set(title="Saturation throughput against size", xlabel="tiles along a side", xscale="log", yscale="log")
+    ax.set(
+        title="Saturation throughput against size", xlabel="tiles along a side", xscale="log", yscale="log"
+    )
     ax.set(ylabel="packets per tile and hop time", xticks=sides, xlim=(0.75 * sides[0], 1.4 * sides[-1]))
     ax.set_xticklabels([str(s) for s in sides])
     ax.set_xticks([], minor=True)

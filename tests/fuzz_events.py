@@ -4,7 +4,8 @@ Each format gives small well-formed files, which are damaged at random (bytes ch
 of the header blown up). What a reader does with them must be an answer or a ``ValueError``. Readers that decode in a
 process of their own are tried twice: ``cases`` files in one long-lived worker, which is counted and started anew when
 it dies, and ``door`` files through the public function, where the worker's death must be a ``ValueError`` as well.
-Prints one JSON line per format: cases, answers, errors, deaths, the slowest case (s), the largest memory (MB).
+Prints one JSON line per format: cases, answers, errors, deaths, hangs (over 20 s), the slowest other case (s), the
+largest memory (MB).
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,7 @@ from hdspike.events import child, hdf5
 from hdspike.events.structured import CAMERA
 
 SENSOR = events.Sensor(34, 34)
+HANG = 20  # seconds
 BAD_WORDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xff" * 8, b"999999999")
 
 
@@ -195,6 +198,7 @@ def work(base: Path, job: str, first: int, last: int) -> None:
         for case in range(first, last):
             path.write_bytes(damaged(whole, random.Random(f"{base.name} {case}")))
             print("begin", case, flush=True)
+            signal.alarm(HANG)  # ends the process
             start = time.perf_counter()
             if job:
                 most = 64_000_000 if job == "hdf5" else 1_000_000
@@ -209,7 +213,7 @@ def work(base: Path, job: str, first: int, last: int) -> None:
 def supervise(base: Path, job: str, cases: int) -> dict[str, Any]:
     """All cases of one format, with a new worker whenever one dies."""
     counts: dict[str, int] = {}
-    slowest, peak, case, deaths = 0.0, 0, 0, 0
+    slowest, peak, case, deaths, hangs = 0.0, 0, 0, 0, 0
     while case < cases:
         command = [sys.executable, __file__, "--work", str(base), job, str(case), str(cases)]
         done = subprocess.run(
@@ -224,8 +228,9 @@ def supervise(base: Path, job: str, cases: int) -> dict[str, Any]:
                 counts[words[4]] = counts.get(words[4], 0) + 1
         if done.returncode == 0:
             break
-        deaths += 1
-    return {"cases": cases, **counts, "deaths": deaths, "slowest_s": slowest, "peak_mb": peak}
+        hangs += done.returncode == -signal.SIGALRM
+        deaths += done.returncode != -signal.SIGALRM
+    return {"cases": cases, **counts, "deaths": deaths, "hangs": hangs, "slowest_s": slowest, "peak_mb": peak}
 
 
 def door(base: Path, cases: int) -> dict[str, int]:
@@ -245,6 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=3000)
     parser.add_argument("--door", type=int, default=60)
+    parser.add_argument("--only", default="", help="a part of the names of the formats")
     parser.add_argument("--work", nargs=4)
     given = parser.parse_args()
     if given.work:
@@ -254,6 +260,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, (base, job) in bases(Path(folder)).items():
+            if given.only not in name:
+                continue
             row = {"format": name, **supervise(base, job, given.cases)}
             if job:
                 row["door"] = door(base, given.door)

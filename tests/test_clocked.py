@@ -16,7 +16,7 @@ from hdspike.chip.placement import placement
 from hdspike.energy import by_unit, price
 from hdspike.functional import Clocked
 from hdspike.functional import simulate as by_clock
-from hdspike.network import Network, Population, Projection, Synapses
+from hdspike.network import STDP, Network, Population, Projection, Synapses
 from hdspike.network.neurons.loihi import LoihiSoma
 from hdspike.network.neurons.recorded import Recorded
 from tests.naive import clocked as naive
@@ -215,6 +215,33 @@ def test_a_checkpoint_belongs_to_one_run(tmp_path: Path) -> None:
             assert "checkpoint" in str(error)
         else:
             pass  # a byte that nothing reads
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_network_that_learns(seed: int) -> None:
+    """Weights after a run are those of the pair rule applied to its spikes; a run in two parts learns the same."""
+    rng = np.random.default_rng(seed)
+    events = int(rng.integers(1, 60))
+    source = Recorded.in_steps(rng.integers(0, 30, events), rng.integers(0, 4, events), step_ps=STEP_PS)
+    rule = STDP(0.25, 0.125, 0.01, 0.02, low=0.0, high=4.0)
+    wires = Synapses.from_pairs(
+        np.repeat(np.arange(4), 3), np.tile(np.arange(3), 4), shape=(4, 3), weights=rng.uniform(0.5, 2.0, 12)
+    )
+    network = Network(
+        [Population("in", 4, source), Population("out", 3, LoihiSoma(threshold=2.5, leak_decay=0.5))],
+        [Projection("in", "out", wires, plasticity=rule)],
+    )
+    told = by_clock(network, 40)
+    traces = rule.prepare(wires, 1e-3)
+    for t in range(40):
+        now = told.spike_neurons[told.spike_steps == t]
+        pre, post = now[now < 4], now[now >= 4] - 4
+        traces.learn(pre.astype(np.int32), len(pre), post.astype(np.int32), len(post))
+    assert np.array_equal(told.learned[0].weights, traces.weights)
+    assert told.counts["weight_updates"] == traces.changes > 0
+    chip = simulate(network, CHIP, 40)
+    assert np.array_equal(chip.activity.learned[0].weights, traces.weights)
 
 
 def test_traffic_moves_cores_closer() -> None:

@@ -1,5 +1,6 @@
 """Neuron models and sources: kernels against slow twins, closed forms, the rules of the contract, bad input."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -362,7 +363,7 @@ def test_poisson_does_not_depend_on_the_division(seed: int, size: int, step: int
     other = Poisson(rates, rng=seed)
     edges = np.unique(np.random.default_rng(step).integers(0, length // step + 1, 7))
     edges = np.concatenate([[0], edges[edges > 0], [length // step + 1]])
-    parts = [other.spikes(size, int(a), int(b), step) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [other.spikes(size, int(a), int(b), step) for a, b in pairwise(edges)]
     joined = np.concatenate(parts)
     np.testing.assert_array_equal(joined[joined["time"] < length], whole)
     assert joined.dtype == EVENT

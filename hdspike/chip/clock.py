@@ -17,7 +17,7 @@ import numpy as np
 
 from hdspike.chip.config import MAX_TIME
 from hdspike.chip.core import _drain, _inhibit, _new_packet, _sort, _sort_key, _spike
-from hdspike.chip.lean import loop_kernel
+from hdspike.chip.lean import inner_loop, loop_kernel
 from hdspike.chip.mesh import _offer
 from hdspike.chip.state import INPUT, OVERFLOW, SOUND
 
@@ -45,7 +45,7 @@ def _reset(chip, body, bias, used):
         chip.cores[core]["active"] = 0
 
 
-@loop_kernel
+@inner_loop
 def _send_lines(chip, lines, low, high, gap, line_indptr, range_core, range_low, range_high):
     """The host offers the lines at positions ``low:high``, one packet per core that a line reaches."""
     meter = chip.meter[0]
@@ -60,7 +60,7 @@ def _send_lines(chip, lines, low, high, gap, line_indptr, range_core, range_low,
             _offer(chip, meter["host"], packet)
 
 
-@loop_kernel
+@inner_loop
 def _update(chip, used, active_ps, inactive_ps):
     """Update every neuron of the cores in use; each core's end goes to ``due``; returns the last end."""
     meter = chip.meter[0]
@@ -79,7 +79,7 @@ def _update(chip, used, active_ps, inactive_ps):
     return end
 
 
-@loop_kernel
+@inner_loop
 def _ready(body, touched, only_touched, theta):
     """Gather the neurons that fire now, in the order of their index; returns how many."""
     found = 0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.chip.grid import EDGE, HOST
-from hdspike.chip.lean import lean_kernel, loop_kernel
+from hdspike.chip.lean import inner_kernel, inner_loop
 from hdspike.chip.mesh import (
     _arrive,
     _free,
@@ -70,13 +70,13 @@ def body(neurons: int, targets: NDArray[np.int32], weights: NDArray[np.int8] | N
     )
 
 
-@lean_kernel
+@inner_kernel
 def _sort_key(potential, neuron):
     """Sorts by higher potential, then by lower index: both are 32-bit integers."""
     return (np.int64(2147483647) - np.int64(potential)) * np.int64(2147483648) + np.int64(neuron)
 
 
-@lean_kernel
+@inner_kernel
 def _sort(cells, count):
     """Sort the first ``count`` cells, in place: a heap sort."""
     for begin in range(count // 2 - 1, -1, -1):
@@ -86,7 +86,7 @@ def _sort(cells, count):
         _sift(cells, 0, end)
 
 
-@lean_kernel
+@inner_kernel
 def _sift(cells, place, count):
     """Let a cell sink in the heap of the first ``count``, the largest on top."""
     value = cells[place]
@@ -103,7 +103,7 @@ def _sift(cells, place, count):
     cells[place] = value
 
 
-@lean_kernel
+@inner_kernel
 def _new_packet(chip, link, kind, first, last, address, offered):
     """A packet out of the pool, to the core (or host) at the end of ``link``."""
     meter = chip.meter[0]
@@ -120,7 +120,7 @@ def _new_packet(chip, link, kind, first, last, address, offered):
     return packet
 
 
-@lean_kernel
+@inner_kernel
 def _inhibit(chip, used):
     """The k-WTA unit multicasts: one packet to each core in use and one to the host."""
     meter = chip.meter[0]
@@ -131,7 +131,7 @@ def _inhibit(chip, used):
     _offer(chip, source, _new_packet(chip, meter["host"], INHIBITION, 0, 0, -1, meter["now"]))
 
 
-@lean_kernel
+@inner_kernel
 def _spike(chip, body, core, neuron, time):
     """A neuron fires at ``time``: its spike sets out for the k-WTA unit."""
     meter = chip.meter[0]
@@ -147,7 +147,7 @@ def _spike(chip, body, core, neuron, time):
     _offer(chip, source, packet)
 
 
-@lean_kernel
+@inner_kernel
 def _integrate(chip, body, core, packet):
     """Deliver an input packet to the neurons of a core."""
     meter = chip.meter[0]
@@ -172,7 +172,7 @@ def _integrate(chip, body, core, packet):
     meter["logged_inputs"] += 1
 
 
-@lean_kernel
+@inner_kernel
 def _fire_at_once(chip, body, core, packet):
     """Without a barrier: the neurons that this packet brought to θ fire, higher potential first."""
     meter = chip.meter[0]
@@ -187,7 +187,7 @@ def _fire_at_once(chip, body, core, packet):
         _spike(chip, body, core, body.scratch[i] % np.int64(2147483648), meter["now"])
 
 
-@lean_kernel
+@inner_kernel
 def _start(chip, core):
     """An idle core begins to serve the head of its input FIFO, if there is one."""
     meter = chip.meter[0]
@@ -211,7 +211,7 @@ def _start(chip, core):
     _schedule(chip, meter["now"], service, meter["routers"] + core)
 
 
-@loop_kernel
+@inner_loop
 def _take_effect(chip, body, core, packet, used):
     """What a packet of a network does to the core that has served it."""
     meter = chip.meter[0]
@@ -232,7 +232,7 @@ def _take_effect(chip, body, core, packet, used):
         own["inhibited"] = 1
 
 
-@lean_kernel
+@inner_kernel
 def _finish(chip, body, core, used):
     """A core has served a packet, which takes effect."""
     meter = chip.meter[0]
@@ -246,7 +246,7 @@ def _finish(chip, body, core, used):
         _take_effect(chip, body, core, packet, used)
 
 
-@lean_kernel
+@inner_kernel
 def _silence_host(chip):
     """Inhibition has reached the host: what it has not yet sent is cancelled."""
     meter = chip.meter[0]
@@ -261,7 +261,7 @@ def _silence_host(chip):
     meter["silenced"] = 1
 
 
-@loop_kernel
+@inner_loop
 def _drain(chip, body, used):
     """Let everything that is on its way arrive: the event loop. Returns the fault, if any."""
     meter = chip.meter[0]

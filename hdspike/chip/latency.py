@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike.chip.lean import lean_kernel
+from hdspike.chip.lean import inner_kernel
 
 __all__ = ["BINS", "Latency", "bin_edges"]
 
 BINS = 1856
 
 
-@lean_kernel
+@inner_kernel
 def _bin(value):
     """The bin of a value from 0 to 2⁶² − 1."""
     shift = 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["lean_kernel", "loop_kernel"]
+__all__ = ["inner_kernel", "inner_loop", "lean_kernel", "loop_kernel"]
 
 OPTIONS: dict[str, Any] = {"_nrt": False}
 loop_kernel: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy", **OPTIONS)
@@ -20,3 +20,10 @@ loop_kernel: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model
 lean_kernel: Callable[..., Any] = numba.njit(
     cache=True, nogil=True, error_model="numpy", forceinline=True, **OPTIONS
 )
+DOORS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+inner_kernel: Callable[..., Any] = numba.njit(
+    cache=True, nogil=True, error_model="numpy", forceinline=True, **OPTIONS, **DOORS
+)
+"""A lean kernel that only other kernels call: without the doors to Python, half of what there is to compile."""
+inner_loop: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy", **OPTIONS, **DOORS)
+"""A loop that only other kernels call."""

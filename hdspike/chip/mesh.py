@@ -18,7 +18,7 @@ import numpy as np
 
 from hdspike.chip.config import MAX_TIME
 from hdspike.chip.grid import CORE, EAST, EDGE, HOST, LOCAL, NORTH, SOUTH, WEST
-from hdspike.chip.lean import lean_kernel
+from hdspike.chip.lean import inner_kernel
 from hdspike.chip.state import INHIBITION, OVERFLOW, Chip, link_ends, link_latencies, mesh_state, xy_routes
 from hdspike.chip.wheel import NONE, ONE, _later, _lowest
 
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-@lean_kernel
+@inner_kernel
 def _schedule(chip, base, delay, place):
     """An event of a place at ``base + delay``, or the fault of a clock that would pass its end."""
     if base > MAX_TIME - delay:
@@ -45,7 +45,7 @@ def _schedule(chip, base, delay, place):
         _later(chip, base + delay, place)
 
 
-@lean_kernel
+@inner_kernel
 def _ask(chip, link):
     """Put a free link on the agenda, once."""
     if chip.links[link]["flying"] == NONE and chip.asked[link] == 0:
@@ -55,7 +55,7 @@ def _ask(chip, link):
         chip.meter[0]["agenda"] = count + 1
 
 
-@lean_kernel
+@inner_kernel
 def _show(chip, tile, port, goal, last):
     """The head of an input queue is visible to the router: it asks for its link, at the goal for the last."""
     meter = chip.meter[0]
@@ -66,7 +66,7 @@ def _show(chip, tile, port, goal, last):
     return link
 
 
-@lean_kernel
+@inner_kernel
 def _hand_over(chip, queue):
     """A sender begins to hand its next packet to its router."""
     meter = chip.meter[0]
@@ -77,7 +77,7 @@ def _hand_over(chip, queue):
     _schedule(chip, base, meter["inject"], meter["routers"] + meter["cores"] + queue)
 
 
-@lean_kernel
+@inner_kernel
 def _offer(chip, queue, packet):
     """A sender puts a packet in its own memory, to be sent at ``offered`` or later.
 
@@ -97,7 +97,7 @@ def _offer(chip, queue, packet):
         _hand_over(chip, queue)
 
 
-@lean_kernel
+@inner_kernel
 def _shown(chip, queue):
     """A sender has handed over its packet: the router sees it."""
     meter = chip.meter[0]
@@ -108,7 +108,7 @@ def _shown(chip, queue):
         sender["want"] = _show(chip, tile, queue - tile * meter["ports"], last // meter["ports"], last)
 
 
-@lean_kernel
+@inner_kernel
 def _remove(chip, feeder):
     """The head flit leaves the FIFO at the end of a link: the credit goes back to that link."""
     wire = chip.links[feeder]
@@ -119,7 +119,7 @@ def _remove(chip, feeder):
     return flit
 
 
-@lean_kernel
+@inner_kernel
 def _free(chip, flit):
     """The row of a flit is free for the next packet; returns the packet."""
     chip.flits[flit]["following"] = chip.meter[0]["free"]
@@ -127,7 +127,7 @@ def _free(chip, flit):
     return np.int64(chip.flits[flit]["packet"])
 
 
-@lean_kernel
+@inner_kernel
 def _leave(chip, queue):
     """The head packet leaves its sender; returns its flit."""
     meter = chip.meter[0]
@@ -156,7 +156,7 @@ def _leave(chip, queue):
     return flit
 
 
-@lean_kernel
+@inner_kernel
 def _asking(chip, link, turn):
     """The first input port from ``turn`` on, in a circle, that wants a link; −1 if none does."""
     lanes = chip.meter[0]["lanes"]
@@ -172,7 +172,7 @@ def _asking(chip, link, turn):
     return np.int64(-1)
 
 
-@lean_kernel
+@inner_kernel
 def _grant(chip, link):
     """One arbiter's turn: start (or drop) one packet if it can."""
     meter = chip.meter[0]
@@ -220,7 +220,7 @@ def _grant(chip, link):
     _schedule(chip, meter["now"], wire["latency"], link)
 
 
-@lean_kernel
+@inner_kernel
 def _settle(chip):
     """Let the arbiters on the agenda act, the lowest link first, until none can."""
     meter = chip.meter[0]
@@ -239,7 +239,7 @@ def _settle(chip):
         _grant(chip, link)
 
 
-@lean_kernel
+@inner_kernel
 def _lift(chip, link):
     """A link is free again; returns the flit that was on it, ``NONE`` if that travels on to another chip."""
     meter = chip.meter[0]
@@ -266,7 +266,7 @@ def _lift(chip, link):
     return np.int64(NONE)
 
 
-@lean_kernel
+@inner_kernel
 def _arrive(chip, number):
     """The first flit on the wire between two chips has arrived; returns it."""
     meter = chip.meter[0]
@@ -280,7 +280,7 @@ def _arrive(chip, number):
     return flit
 
 
-@lean_kernel
+@inner_kernel
 def _put_down(chip, link, flit):
     """A flit comes out of a link, into the FIFO at its end; returns the core or ``HOST`` it reached, else ``EDGE``."""
     meter = chip.meter[0]

@@ -180,7 +180,11 @@ def _mapping(reader: Reader, groups: dict[str, _Group], architecture: Architectu
         for i in ids:
             n = group.first + i
             own = group.attributes[i]
-            units = tuple(given.get(kind) or own.get(long, "") for kind, long in UNITS.items())
+            units = tuple(
+                # an edge takes the synapse unit that the network names, if it does, else the mapping
+                (own.get(long) or given.get(kind, "") if kind == "synapse" else given.get(kind) or own.get(long, ""))
+                for kind, long in UNITS.items()
+            )
             if not all(isinstance(unit, str) for unit in units):
                 reader.fail(node, "names of units must be plain text")
             placed.core[n], placed.rank[n], placed.units[n] = core, rank, units  # type: ignore[assignment]

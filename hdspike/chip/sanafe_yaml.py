@@ -168,11 +168,12 @@ class Reader:
         return range(first, last + 1)
 
     def names(self, text: str, line: int, *, count: int) -> list[str]:
-        """``name[0..3]``: four names ``name[0]`` …; any other name: itself."""
+        """``name[2..5]``: four names ``name[2]`` …; any other name: itself."""
         found = re.fullmatch(r"(.*)\[(.*\.\..*)\]", text, re.DOTALL)
         if not found:
             return [text]
-        return [f"{found[1]}[{i}]" for i in range(len(self.ids(found[2], f"range of {found[1][:40]!r}", line, count=count)))]
+        ids = self.ids(found[2], f"range of {found[1][:40]!r}", line, count=count)
+        return [f"{found[1]}[{i}]" for i in ids]
 
 
 def shown(value: Any) -> str:

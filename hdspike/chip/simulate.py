@@ -21,7 +21,7 @@ from hdspike.events import export
 from hdspike.functional.checkpoint import load_checkpoint, patient, save_checkpoint
 from hdspike.functional.clocked import CHUNK, Clocked
 from hdspike.functional.recorder import Recorder, Watch
-from hdspike.functional.simulate import Activity
+from hdspike.functional.simulate import Activity, learned
 from hdspike.network.graph import Network
 
 __all__ = ["ChipActivity", "memory", "simulate"]
@@ -288,10 +288,12 @@ def result(
             "synaptic_events": events,
             "updates": int(updates.sum()),
             "steps": steps,
+            "weight_updates": sum(traces.changes for traces in clocked.learning.values()),
         },
         {p.name: int(n) for p, n in zip(network.populations, recorder.fired, strict=True)},
         watched.potentials,
         recorder.truncated,
+        learned(clocked),
     )
     counts = {
         **activity.counts,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hdspike.chip.config import ChipConfig
 from hdspike.chip.grid import CORE, EDGE, HOST, LOCAL, STEP_X, STEP_Y, Grid
 from hdspike.chip.routing import routes_of, xy_table
-from hdspike.chip.wheel import EVENT, LEVELS, NONE, SLOTS, shift_for
+from hdspike.chip.wheel import EVENT, LEVELS, NONE, READY, SLOTS, shift_for
 
 __all__ = ["Chip", "grid_state", "link_ends", "link_latencies", "mesh_state", "xy_routes"]
 
@@ -56,7 +56,7 @@ METER = np.dtype(
             "ports", "tiles", "routers", "cores", "depth", "drops", "timed", "paced", "packet", "inject",
             "synaptic_event", "theta", "k", "kwta_core", "host", "shift", "lanes",
             # what changes
-            "now", "fault", "agenda", "pool", "free", "fresh", "step", "begun", "silenced", "ready", "ready_low", "planned",
+            "now", "fault", "agenda", "pool", "free", "fresh", "step", "begun", "silenced", "ready", "ready_low", "tops", "planned",
             "served", "spikes", "logged_inputs", "logged_spikes", "touched", "sample_at", "sample_every",
             # what is counted
             "injected", "delivered", "dropped", "cancelled", "packets", "synaptic_events", "fired",
@@ -86,13 +86,7 @@ class Chip(NamedTuple):
     events: NDArray[Any]
     planned: NDArray[np.uint32]
     heads: NDArray[np.uint32]
-    used: NDArray[np.uint64]
-    summary: NDArray[np.uint64]
-    ready: NDArray[np.uint64]
-    ready_top: NDArray[np.uint64]
-    # what is seen inside: FIFOs with so many packets at so many samples, and sums over the samples
-    seen: NDArray[np.int64]
-    totals: NDArray[np.int64]
+    bits: NDArray[np.uint64]
 
     @property
     def queues(self) -> dict[str, NDArray[np.int64]]:
@@ -110,8 +104,8 @@ def rows(count: int, dtype: np.dtype[np.void]) -> NDArray[Any]:
     return memory[skip : skip + count * dtype.itemsize].view(dtype)
 
 
-def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) -> Chip:
-    """An empty board with room for ``packets`` packets."""
+def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None, more_places: int = 0) -> Chip:
+    """An empty board with room for ``packets`` packets, and ``more_places`` for events after the mesh's own."""
     ports = grid.ports
     routers = grid.tiles * ports
     ends = grid.link_ends()
@@ -148,13 +142,13 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
     cores = np.zeros(grid.cores, dtype=CORE_STATE)
     cores["serving"] = -1
     lanes = -(-ports // 64)
-    places = 2 * routers + grid.cores + len(wire)
+    places = 2 * routers + grid.cores + len(wire) + more_places
     meter = np.zeros(1, dtype=METER)
     for name, value in (
         ("ports", ports), ("tiles", grid.tiles), ("routers", routers), ("cores", grid.cores),
         ("depth", grid.fifo_depth), ("inject", grid.inject_ps), ("host", ports - 1), ("lanes", lanes),
         ("shift", shift_for(int(links["latency"][links["end"] != EDGE].max(initial=1)))),
-        ("sample_at", 2**62), ("free", NONE),
+        ("sample_at", 2**62), ("free", NONE), ("tops", READY + -(-places // 64)),
     ):  # fmt: skip
         meter[name] = value
     words = -(-places // 64)
@@ -176,12 +170,7 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None) 
         events=rows(places, EVENT),
         planned=np.zeros(places, dtype=np.uint32),
         heads=np.full(LEVELS * SLOTS, NONE, dtype=np.uint32),
-        used=np.zeros(LEVELS * SLOTS // 64, dtype=np.uint64),
-        summary=np.zeros(LEVELS, dtype=np.uint64),
-        ready=np.zeros(words, dtype=np.uint64),
-        ready_top=np.zeros(-(-words // 64), dtype=np.uint64),
-        seen=np.zeros(min(grid.fifo_depth, 255) + 1, dtype=np.int64),
-        totals=np.zeros(4, dtype=np.int64),
+        bits=np.zeros(READY + words - (-words // 64), dtype=np.uint64),
     )
 
 

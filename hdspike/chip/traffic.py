@@ -11,7 +11,7 @@ from hdspike.chip.audit import audit, raise_fault
 from hdspike.chip.config import LONGEST, MAX_TIME, ChipConfig
 from hdspike.chip.core import _drain, body
 from hdspike.chip.grid import Grid
-from hdspike.chip.lean import lean_kernel
+from hdspike.chip.lean import loop_kernel
 from hdspike.chip.mesh import _offer
 from hdspike.chip.runner import link_counts
 from hdspike.chip.state import TRAFFIC, Chip, grid_state, mesh_state
@@ -61,7 +61,7 @@ class TrafficRun:
         }
 
 
-@lean_kernel
+@loop_kernel
 def _traffic(chip, neurons, times, sources, destinations, order, service):
     """Offer all packets in the given order and let them arrive; returns the fault.
 

@@ -17,7 +17,7 @@ from hdspike.chip.config import LONGEST, MAX_TIME, ChipConfig
 from hdspike.chip.core import _drain, body
 from hdspike.chip.grid import LOCAL, SIDES, Grid
 from hdspike.chip.latency import BINS, Latency, _bin
-from hdspike.chip.lean import lean_kernel, loop_kernel
+from hdspike.chip.lean import inner_kernel, loop_kernel
 from hdspike.chip.mesh import _offer
 from hdspike.chip.routing import NO_WAY
 from hdspike.chip.wheel import NONE
@@ -37,7 +37,7 @@ class Step(NamedTuple):
     end_ps: int
 
 
-@lean_kernel
+@inner_kernel
 def _load(chip, sources, destinations, gaps, services):
     """The packets of a step, at their senders at time 0."""
     meter = chip.meter[0]
@@ -53,7 +53,7 @@ def _load(chip, sources, destinations, gaps, services):
         _offer(chip, np.int64(chip.core_link[sources[packet]]), packet)
 
 
-@lean_kernel
+@inner_kernel
 def _collect(chip, sources, rests, delivered, finished, histogram, sums):
     """What became of them; returns when the last work was done."""
     meter = chip.meter[0]

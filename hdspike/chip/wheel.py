@@ -11,7 +11,7 @@ one time are ordered at the price of a few instructions each.
 
 import numpy as np
 
-from hdspike.chip.lean import lean_kernel
+from hdspike.chip.lean import inner_kernel
 
 __all__ = ["AGAIN", "EMPTY", "EVENT", "LEVELS", "LEVEL_BITS", "NONE", "SLOTS"]
 
@@ -25,6 +25,9 @@ SLOTS = 1 << LEVEL_BITS
 WORDS = SLOTS // 64
 LEVELS = 6  # 6 · 12 bits hold any time of 62 bits
 
+# Where the bitmaps are: the slots in use, the words of those in use, the places that are ready, the words of those.
+USED, SUMMARY, READY = 0, LEVELS * WORDS, LEVELS * WORDS + LEVELS  # and the last from meter["tops"] on
+
 ONE = np.uint64(1)
 M1, M2, M4 = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 H01 = np.uint64(0x0101010101010101)
@@ -36,7 +39,7 @@ def shift_for(longest: int) -> int:
     return max(0, (4 * longest).bit_length() - LEVEL_BITS)
 
 
-@lean_kernel
+@inner_kernel
 def _lowest(word):
     """The place of the lowest one of a word that is not zero: the number of zeros below it."""
     x = ~word & (word - ONE)
@@ -46,20 +49,20 @@ def _lowest(word):
     return np.int64((x * H01) >> S56)
 
 
-@lean_kernel
+@inner_kernel
 def _mark(chip, place):
     """An event of the present instant."""
     meter = chip.meter[0]
     word = place >> 6
-    chip.ready[word] |= ONE << np.uint64(place & 63)
-    top = word >> 6
-    chip.ready_top[top] |= ONE << np.uint64(word & 63)
+    chip.bits[READY + word] |= ONE << np.uint64(place & 63)
+    top = meter["tops"] + (word >> 6)
+    chip.bits[top] |= ONE << np.uint64(word & 63)
     if meter["ready"] == 0 or top < meter["ready_low"]:
         meter["ready_low"] = top
     meter["ready"] += 1
 
 
-@lean_kernel
+@inner_kernel
 def _put(chip, time, place):
     """An event of the future: into its slot."""
     meter = chip.meter[0]
@@ -74,11 +77,11 @@ def _put(chip, time, place):
     cell = level * SLOTS + slot
     chip.events[place]["after"] = chip.heads[cell]
     chip.heads[cell] = place
-    chip.used[cell >> 6] |= ONE << np.uint64(cell & 63)
-    chip.summary[level] |= ONE << np.uint64(slot >> 6)
+    chip.bits[USED + (cell >> 6)] |= ONE << np.uint64(cell & 63)
+    chip.bits[SUMMARY + level] |= ONE << np.uint64(slot >> 6)
 
 
-@lean_kernel
+@inner_kernel
 def _later(chip, time, place):
     """Plan an event at ``time``; it is filed with all others when what happens now is done."""
     count = chip.meter[0]["planned"]
@@ -87,7 +90,7 @@ def _later(chip, time, place):
     chip.meter[0]["planned"] = count + 1
 
 
-@lean_kernel
+@inner_kernel
 def _file(chip):
     """File the planned events: those of this instant as ready, the others in their slots."""
     meter = chip.meter[0]
@@ -101,7 +104,7 @@ def _file(chip):
     meter["planned"] = 0
 
 
-@lean_kernel
+@inner_kernel
 def _turn(chip):
     """Turn the wheel to the first slot in use: ``now`` becomes its time.
 
@@ -110,16 +113,16 @@ def _turn(chip):
     """
     meter = chip.meter[0]
     level = 0
-    while level < LEVELS and chip.summary[level] == 0:
+    while level < LEVELS and chip.bits[SUMMARY + level] == 0:
         level += 1
     if level == LEVELS:
         return np.int64(EMPTY)
-    word = level * WORDS + _lowest(chip.summary[level])
-    cell = word * 64 + _lowest(chip.used[word])
-    left = chip.used[word] & (chip.used[word] - ONE)
-    chip.used[word] = left
+    word = level * WORDS + _lowest(chip.bits[SUMMARY + level])
+    cell = word * 64 + _lowest(chip.bits[USED + word])
+    left = chip.bits[USED + word] & (chip.bits[USED + word] - ONE)
+    chip.bits[USED + word] = left
     if left == 0:
-        chip.summary[level] &= chip.summary[level] - ONE
+        chip.bits[SUMMARY + level] &= chip.bits[SUMMARY + level] - ONE
     place = np.int64(chip.heads[cell])
     chip.heads[cell] = NONE
     time = chip.events[place]["when"]
@@ -140,25 +143,25 @@ def _turn(chip):
     return np.int64(AGAIN)
 
 
-@lean_kernel
+@inner_kernel
 def _first(chip):
     """Take the lowest place that is ready."""
     meter = chip.meter[0]
     top = meter["ready_low"]
-    while chip.ready_top[top] == 0:
+    while chip.bits[top] == 0:
         top += 1
     meter["ready_low"] = top
-    word = top * 64 + _lowest(chip.ready_top[top])
-    place = word * 64 + _lowest(chip.ready[word])
-    left = chip.ready[word] & (chip.ready[word] - ONE)
-    chip.ready[word] = left
+    word = (top - meter["tops"]) * 64 + _lowest(chip.bits[top])
+    place = word * 64 + _lowest(chip.bits[READY + word])
+    left = chip.bits[READY + word] & (chip.bits[READY + word] - ONE)
+    chip.bits[READY + word] = left
     if left == 0:
-        chip.ready_top[top] &= chip.ready_top[top] - ONE
+        chip.bits[top] &= chip.bits[top] - ONE
     meter["ready"] -= 1
     return place
 
 
-@lean_kernel
+@inner_kernel
 def _next(chip):
     """File what is planned and take the first event, at ``now``; ``AGAIN`` to be asked again, ``EMPTY`` if none."""
     _file(chip)

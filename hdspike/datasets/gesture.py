@@ -35,7 +35,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     """
     file = Path(path)
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"path must be a whole .npz file, {file.name} is not: {error}") from error

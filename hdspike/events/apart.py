@@ -1,7 +1,8 @@
 """Decoding in a process of its own, for native libraries that a malformed file can bring down.
 
-Measured (``tests/fuzz_events.py``): of mutated AEDAT4 files some 3 in 1,000 abort the process inside the decoder,
-and some ask for gigabytes. A child that dies, hangs or outgrows its memory is a ``ValueError`` here.
+Measured (``tests/fuzz_events.py``): of damaged AEDAT4 files some 4 in 1,000 abort the process inside the decoder, and
+some ask for gigabytes; of damaged HDF5 files some keep the library busy without end. A child that dies, hangs or
+outgrows its memory is a ``ValueError`` here.
 """
 
 import importlib.util
@@ -15,7 +16,7 @@ from typing import Any
 __all__ = ["need", "run"]
 
 CHILD = Path(__file__).with_name("child.py")
-PATIENCE = 600  # seconds
+PATIENCE, PACE = 30, 1_000_000  # seconds, and bytes per second besides
 BASE_MB = 3072  # what libraries and buffers may take besides the events
 
 
@@ -33,13 +34,14 @@ def run(
     kind: str = "",
     most: int,
     megabytes: int = BASE_MB,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> dict[str, Any]:
     """What the child answered; see :mod:`hdspike.events.child`.
 
     Raises:
         ValueError: the file is malformed, too large, or the child died, or took too long.
     """
+    seconds = PATIENCE + path.stat().st_size / PACE if patience is None else patience
     paths = os.pathsep.join(p for p in sys.path if p)
     command = [
         sys.executable,
@@ -54,11 +56,11 @@ def run(
     ]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False,
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False,
             env={**os.environ, "PYTHONPATH": paths, "RUST_BACKTRACE": "0", "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise ValueError(f"path must be decodable within {patience:g} s, {path.name} was not") from error
+        raise ValueError(f"path must be decodable within {seconds:g} s, {path.name} was not") from error
     lines = done.stdout.strip().splitlines()
     try:
         answer = json.loads(lines[-1]) if done.returncode == 0 and lines else None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hdspike.jit import kernel
 from hdspike.network.graph import Network, Projection
 from hdspike.network.neurons.base import NeuronModel, SpikeSource
+from hdspike.network.plasticity import Traces
 
 __all__ = ["CHUNK", "Clocked"]
 
@@ -109,12 +110,17 @@ class Clocked:
         self._views = [
             self.updated[a:b] for a, b in zip(network.offsets[:-1], network.offsets[1:], strict=True)
         ]
-        self._wires = [self._wire(p) for p in network.projections]
+        self.learning: dict[int, Traces] = {
+            wire: p.plasticity.prepare(p.synapses, self.step_s)
+            for wire, p in enumerate(network.projections)
+            if p.plasticity is not None
+        }
+        self._wires = [self._wire(wire, p) for wire, p in enumerate(network.projections)]
 
-    def _wire(self, projection: Projection) -> tuple[int, int, tuple[Any, ...], bool]:
+    def _wire(self, wire: int, projection: Projection) -> tuple[int, int, tuple[Any, ...], bool]:
         """(source, target, what its kernel reads, whether synapses have delays of their own)."""
         synapses = projection.synapses
-        weights = synapses.weights
+        weights = self.learning[wire].weights if wire in self.learning else synapses.weights
         late = synapses.delays is not None
         if late and weights is None:
             weights = np.ones(len(synapses), dtype=np.int8)
@@ -177,6 +183,9 @@ class Clocked:
             drive = ring[(self.now + 1) % len(ring)]
             add = _deliver_unit if len(parts) == 2 else _deliver
             self.synaptic_events[wire] += int(add(*parts, self.fired[source], count, drive))
+        for wire, traces in self.learning.items():  # what was delivered is not changed any more
+            source, target = self._wires[wire][:2]
+            traces.learn(self.fired[source], self.count[source], self.fired[target], self.count[target])
         self.now += 1
 
     def fingerprint(self) -> str:
@@ -193,6 +202,7 @@ class Clocked:
             synapses = projection.synapses
             for part in (synapses.indptr, synapses.targets, synapses.weights, synapses.delays):
                 digest.update(b"-" if part is None else part.tobytes())
+            digest.update(repr(projection.plasticity).encode())
         return digest.hexdigest()
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -204,6 +214,9 @@ class Clocked:
         }
         for place, (state, ring) in enumerate(zip(self.state, self.rings, strict=True)):
             out[f"state{place}"], out[f"ring{place}"] = state, ring
+        for wire, traces in self.learning.items():
+            out[f"weights{wire}"], out[f"before{wire}"] = traces.weights, traces.before
+            out[f"after{wire}"], out[f"changes{wire}"] = traces.after, np.array([traces.changes])
         return out
 
     def restore(self, arrays: Any) -> None:
@@ -219,5 +232,8 @@ class Clocked:
         self.synaptic_events = [int(v) for v in arrays["synaptic_events"]]
         for place, (state, ring) in enumerate(zip(self.state, self.rings, strict=True)):
             state[...], ring[...] = arrays[f"state{place}"], arrays[f"ring{place}"]
+        for wire, traces in self.learning.items():
+            traces.weights[...], traces.before[...] = arrays[f"weights{wire}"], arrays[f"before{wire}"]
+            traces.after[...], traces.changes = arrays[f"after{wire}"], int(arrays[f"changes{wire}"][0])
         self._inputs.clear()
         self._first = 0

@@ -13,6 +13,7 @@ from hdspike.functional.checkpoint import load_checkpoint, patient, save_checkpo
 from hdspike.functional.clocked import CHUNK, Clocked
 from hdspike.functional.recorder import Recorder, Watch
 from hdspike.network.graph import Network
+from hdspike.network.synapses import Synapses
 from hdspike.spikes import EVENT
 
 __all__ = ["Activity", "simulate"]
@@ -26,7 +27,7 @@ class Activity:
 
     ``spike_steps``, ``spike_neurons``: every spike (the sources' too), by step, then in the order of the
     populations and neurons; neurons are numbered through the network (``network.offsets``). ``counts``: ``fired``,
-    ``synaptic_events``, ``updates``, ``steps``. ``potentials`` ``(steps, watched)`` where they were asked for.
+    ``synaptic_events``, ``updates``, ``steps``, ``weight_updates`` (by learning). ``potentials`` ``(steps, watched)`` where they were asked for.
     ``truncated`` says that more spikes fell than the recording holds (all are counted).
     """
 
@@ -39,6 +40,8 @@ class Activity:
     fired_by: dict[str, int]
     potentials: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
     truncated: bool = False
+    learned: dict[int, Synapses] = field(default_factory=dict)
+    """Projection (its place in the network) → its synapses with the weights learnt, where it is plastic."""
 
     def spikes(self, population: str | None = None) -> NDArray[Any]:
         """The spikes as events (time of the step in ps, neuron), of all or of one population (its own numbers)."""
@@ -128,8 +131,16 @@ def simulate(
             "synaptic_events": sum(clocked.synaptic_events),
             "updates": sum(clocked.updates),
             "steps": total,
+            "weight_updates": sum(traces.changes for traces in clocked.learning.values()),
         },
         {p.name: int(n) for p, n in zip(network.populations, recorder.fired, strict=True)},
         watched.potentials,
         recorder.truncated,
+        learned(clocked),
     )
+
+
+def learned(clocked: Clocked) -> dict[int, Synapses]:
+    """The synapses of the plastic projections, as they are now."""
+    projections = clocked.network.projections
+    return {wire: traces.synapses(projections[wire].synapses) for wire, traces in clocked.learning.items()}

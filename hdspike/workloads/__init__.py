@@ -14,6 +14,7 @@ __all__ = ["NAMES", "Workload", "build"]
 NAMES = {
     "dvs-gesture": "dvs_gesture",
     "c-elegans": "c_elegans",
+    "neighbours": "neighbours",
 }
 
 

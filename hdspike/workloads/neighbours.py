@@ -11,9 +11,10 @@ its negative line, in step ``T − 1 − |q_i|``: the earlier, the larger. Line 
 
     v_j = Σ_i w_ij q_i
 
-**Block code** (sparse; :class:`hdspike.spaces.SBC`). A pattern is the index of one line in each of B blocks of L lines. A query
-of B spikes in one step reaches only the patterns that share a line: N·B/L synaptic events by chance
-(N·s²/D with s = B, D = B·L), and ``v_j`` is the number of matching blocks.
+**Sparse code**. A pattern is s active lines out of D (a hypervector of :class:`hdspike.spaces.SBC`, one line in each
+of its blocks, or of :class:`hdspike.spaces.BSDC`), and its neuron has s synapses of +1. A query of s spikes in one
+step reaches only the patterns that share a line: ``N·s²/D`` synaptic events by chance, and ``v_j`` is the number of
+shared lines.
 
 That the published system used this very code is not claimed: the published figures are counts of spikes and steps.
 """
@@ -34,14 +35,15 @@ from hdspike.workloads import Workload
 __all__ = [
     "STEP_S",
     "ask",
-    "block_query",
-    "block_synapses",
+    "block_lines",
     "build",
     "latency_query",
     "levels",
     "noisy",
     "signed_synapses",
+    "sparse_synapses",
     "spread",
+    "strongest",
     "synthetic",
     "weights_of",
 ]
@@ -96,8 +98,8 @@ def weights_of(patterns: NDArray[Any]) -> NDArray[np.int8]:
 def levels(queries: NDArray[Any], *, steps: int, spikes: int | None = None) -> NDArray[np.int32]:
     """Queries ``(Q, F)`` in whole levels −(T − 1) … T − 1, the largest feature of each at ±(T − 1).
 
-    With ``spikes``, only so many features keep their level, the largest (a tie goes to the lower feature); the
-    others are silent.
+    With ``spikes``, only so many features spike, the largest (a tie goes to the lower feature), each of them at a
+    level of at least ±1: with ``steps = 2`` these are their signs.
     """
     most = check.integer("steps", steps, low=2) - 1
     given = np.asarray(queries, dtype=np.float64)
@@ -107,6 +109,8 @@ def levels(queries: NDArray[Any], *, steps: int, spikes: int | None = None) -> N
     out = np.rint(given * (most / np.where(largest > 0, largest, 1.0))).astype(np.int32)
     if spikes is not None and check.integer("spikes", spikes, low=1) < given.shape[1]:
         order = np.argsort(-np.abs(given), axis=1, kind="stable")
+        least = np.where(given < 0, -1, 1).astype(np.int32)
+        out = np.where(out == 0, least, out)
         np.put_along_axis(out, order[:, spikes:], 0, axis=1)
     return out
 
@@ -135,31 +139,50 @@ def signed_synapses(weights: NDArray[np.int8]) -> Synapses:
     return Synapses(indptr, np.tile(np.arange(count, dtype=np.int32), 2 * width), both, count)
 
 
-def block_synapses(codes: NDArray[Any], length: int) -> Synapses:
-    """Line ``b·L + v`` to the patterns whose block b has the index v: ``codes`` ``(N, B)``, weights +1."""
+def strongest(vectors: NDArray[Any], ones: int) -> NDArray[np.int32]:
+    """The ``ones`` features of largest size and their signs, as active lines: ``(N, F)`` → rising ``(N, ones)``.
+
+    Feature f is line f where it is positive, line F + f where it is negative: a hypervector of ``BSDC(2F, ones)``
+    that needs no projection. Equal sizes go to the lower feature.
+    """
+    given = np.asarray(vectors)
+    if given.ndim != 2 or given.dtype.kind != "f":
+        raise ValueError(f"vectors must be floats (N, F), got {given.dtype} of shape {given.shape}")
+    width = given.shape[1]
+    count = check.integer("ones", ones, low=1, high=width)
+    size = np.abs(given)
+    least = -np.partition(-size, count - 1, axis=1)[:, count - 1 : count]
+    equal = size == least
+    room = count - (size > least).sum(axis=1, keepdims=True)
+    kept = (size > least) | (equal & (np.cumsum(equal, axis=1) <= room))
+    feature = np.nonzero(kept)[1].reshape(len(given), count)
+    lines = feature + width * (np.take_along_axis(given, feature, axis=1) < 0)
+    return np.sort(lines, axis=1).astype(np.int32)
+
+
+def block_lines(codes: NDArray[Any], length: int) -> NDArray[np.int32]:
+    """The active lines of vectors of a sparse block code ``(N, B)``: ``b·L + index``."""
     given = np.asarray(codes)
     if given.ndim != 2 or given.dtype.kind not in "iu":
         raise ValueError(f"codes must be indices (N, B), got {given.dtype} of shape {given.shape}")
-    side = check.integer("length", length, low=2, high=2**16)
+    side = check.integer("length", length, low=2)
     if given.size and not (0 <= given.min() and given.max() < side):
         raise ValueError(f"codes must be in [0, {side}), got {given.min()} … {given.max()}")
-    count, blocks = given.shape
-    columns = np.ascontiguousarray(given.T, dtype=np.uint16)
-    targets = np.empty(blocks * count, dtype=np.int32)
-    sizes = np.empty((blocks, side), dtype=np.int64)
-    for b, column in enumerate(columns):
-        targets[b * count : (b + 1) * count] = np.argsort(column, kind="stable")
-        sizes[b] = np.bincount(column, minlength=side)
-    indptr = np.concatenate([[0], np.cumsum(sizes.reshape(-1))]).astype(np.int64)
-    return Synapses(indptr, targets, None, count)
+    return (np.arange(given.shape[1]) * side + given).astype(np.int32)
 
 
-def block_query(code: NDArray[Any], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The spikes ``(steps, lines)`` of one code ``(B,)``: one per block, all in step 0."""
-    given = check.array("code", code, np.int64, ndim=1)
-    if given.size and not (0 <= given.min() and given.max() < length):
-        raise ValueError(f"code must be in [0, {length}), got {given.min()} … {given.max()}")
-    return np.zeros(len(given), dtype=np.int64), np.arange(len(given)) * length + given
+def sparse_synapses(active: NDArray[Any], lines: int) -> Synapses:
+    """Each line to the patterns in which it is active, weights +1: ``active`` ``(N, s)``, lines in [0, ``lines``)."""
+    given = check.array("active", active, np.int32, ndim=2)
+    total = check.integer("lines", lines, low=1)
+    if given.size and not (0 <= given.min() and given.max() < total):
+        raise ValueError(f"active must be in [0, {total}), got {given.min()} … {given.max()}")
+    flat = given.reshape(-1)
+    order = np.argsort(flat.astype(np.uint16) if total <= 2**16 else flat, kind="stable")
+    indptr = np.zeros(total + 1, dtype=np.int64)
+    np.cumsum(np.bincount(flat, minlength=total), out=indptr[1:])
+    order //= max(1, given.shape[1])
+    return Synapses(indptr, order.astype(np.int32), None, len(given))
 
 
 def ask(
@@ -194,8 +217,9 @@ def spread(network: Network, architecture: Architecture) -> Placement:
     synapses = network.projections[0].synapses
     where = core[network.offsets[1] :][synapses.targets]
     held = np.bincount(where, minlength=architecture.cores)
-    line = np.repeat(np.arange(synapses.lines), np.diff(synapses.indptr))
-    axes = np.bincount(np.unique(line * architecture.cores + where) % architecture.cores)
+    reached = np.zeros((synapses.lines, architecture.cores), dtype=bool)
+    reached[np.repeat(np.arange(synapses.lines), np.diff(synapses.indptr)), where] = True
+    axes = reached.sum(axis=0)
     if architecture.input_axons is not None and axes.max(initial=0) > architecture.input_axons:
         raise ValueError(
             f"network must reach each core by at most {architecture.input_axons} lines, got {axes.max()}"
@@ -217,7 +241,9 @@ def build(seed: int = 0) -> Workload:
     query = noisy(patterns[random.integers(len(patterns), size=1)], deviation, 0.5, rng=random)
     weights, level = weights_of(patterns), levels(query, steps=STEPS)[0]
     threshold = 6.0 * float(np.std(weights)) * float(np.linalg.norm(level))
-    network = ask(signed_synapses(weights), *latency_query(level, steps=STEPS), ramp=True, threshold=threshold)
+    network = ask(
+        signed_synapses(weights), *latency_query(level, steps=STEPS), ramp=True, threshold=threshold
+    )
     return Workload(
         "neighbours",
         "nearest neighbour among the 2,400 patterns of one Loihi chip (Frady et al. 2020)",

@@ -82,14 +82,14 @@ def loihi(p, cell, arrived, reset_mode="hard", reverse_threshold=None, reverse_r
     updated = before != 0 or bool(arrived) or p["bias"] != 0 or p["force_update"] != 0
     u = cell.get("u", 0.0) * p["input_decay"]
     v = math.trunc(before * p["leak_decay"] * 64) / 64
-    fired = False
-    if not cell["left"]:
+    fired, free = False, not cell["left"]
+    if free:
         u += sum(arrived)
         v = v + p["bias"] + u
         if v > p["threshold"]:
             fired, updated, cell["left"] = True, True, p["refractory_delay"]
             v = {"hard": p["reset"], "soft": v - p["threshold"]}.get(reset_mode, v)
-    if reverse_threshold is not None and v < reverse_threshold:
+    if free and reverse_threshold is not None and v < reverse_threshold:
         v = {
             "hard": p["reverse_reset"],
             "soft": v - reverse_threshold,

@@ -27,7 +27,7 @@ def _convolve(weights, counts, image, output, strides, padding, indptr, targets,
     """
     height, width, channels = image
     below, beside = output
-    tall, wide, many = len(weights), weights.shape[1], weights.shape[3]
+    tall, wide, _, many = weights.shape
     fill = len(targets) > 0
     at = 0
     line = 0
@@ -124,10 +124,11 @@ def conv2d(
         raise ValueError(f"weights must have {image[2]} channels in, got {given.shape[2]}")
     kept = stored_weights(given.reshape(-1)).reshape(given.shape)
     strides, pads = _two("stride", stride, 1), _two("padding", padding, 0)
-    shape = conv2d_shape(image, given.shape[:2], given.shape[3], stride=strides, padding=pads)
+    tall, wide, _, many = given.shape
+    shape = conv2d_shape(image, (tall, wide), many, stride=strides, padding=pads)
     if target.size != np.prod(shape) or (len(target.shape) > 1 and image_of("target", target) != shape):
         raise ValueError(f"target must have the shape {shape}, got {target.shape}")
-    counts = np.full(kept.shape[:3], kept.shape[3]) if keep_zeros else np.count_nonzero(kept, axis=3)
+    counts = np.full((tall, wide, image[2]), many) if keep_zeros else np.count_nonzero(kept, axis=3)
     indptr = np.empty(source.size + 1, dtype=np.int64)
     arguments = (kept, counts.astype(np.int64), image, shape[:2], strides, pads, indptr)
     count = _convolve(*arguments, np.empty(0, dtype=np.int32), kept[0, 0, 0, :0])

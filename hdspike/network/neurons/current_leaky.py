@@ -121,4 +121,4 @@ class CurrentLeaky(NeuronModel):
 
     @property
     def step(self) -> Callable[..., tuple[int, int]]:
-        return _step  # type: ignore[no-any-return]
+        return _step

@@ -141,4 +141,4 @@ class KWTAGroup(NeuronModel):
 
     @property
     def step(self) -> Callable[..., tuple[int, int]]:
-        return _step  # type: ignore[no-any-return]
+        return _step

@@ -5,7 +5,7 @@ In every step, with ``I`` the sum of the weights that arrived for it and ``left`
     left ← max(left − 1, 0),   u ← u · input_decay,   v ← trunc(64 · v · leak_decay) ÷ 64
     left = 0:   v ← v + bias,   u ← u + I,   v ← v + u,   a spike if v > threshold:
                 v ← reset ("hard"), v − threshold ("soft") or v ("none", "saturate"),   left ← refractory_delay
-    always:     if v < reverse_threshold:   v ← reverse_reset ("hard"), v − reverse_threshold ("soft"),
+    and then:   if v < reverse_threshold:   v ← reverse_reset ("hard"), v − reverse_threshold ("soft"),
                 reverse_threshold ("saturate") or v ("none"), without a spike
 
 where v is the potential and u the current. In words: while a neuron is refractory its current only fades, what
@@ -18,11 +18,12 @@ refractory), if its bias is not 0, if it fires, or always with ``force_update``.
 count: with v = 0 and u ≠ 0 the neuron is computed, but not counted.
 
 Parameters and weights given to the tool in Python are single-precision numbers, those of its YAML files and its v and
-u double ones: ``parameters`` rounds alike with ``single``, and the weights must be float32 then for the same last bit. The tool cuts v through a 32-bit integer, which
-overflows where |v| ≥ 2²⁵; here it does not.
+u double ones: with ``single``, ``parameters`` rounds alike, and for the same last bit the weights must be float32.
+The tool cuts v through a 32-bit integer, which overflows where |v| ≥ 2²⁵; here it does not.
 
 Source: Boyle et al., SANA-FE, IEEE TCAD 2025; the rules above were established by experiment with SANA-FE 2.2.9: 300
-random neurons, 16 steps each: potentials to 1e-12, spikes and updates equal. Loihi: Davies et al., IEEE Micro 38(1), 2018.
+random neurons, 16 steps each: potentials to 1e-12, spikes and updates equal. Loihi: Davies et al., IEEE Micro 38,
+2018.
 """
 
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def _step(parameters, state, drive, updated, fired):
         heard = (arrived != 0.0) | (not np.signbit(arrived))
         active = fires | heard | (was != 0.0) | (bias[n] != 0.0) | (force[n] != 0.0)
         v = v * share[n] + reset[n] if fires else v
-        v = v * low_share[n] + low_reset[n] if v < low[n] else v
+        v = v * low_share[n] + low_reset[n] if free & (v < low[n]) else v
         potential[n] = v
         current[n] = u + 0.0
         left[n] = period[n] if fires else wait
@@ -176,4 +177,4 @@ class LoihiSoma(NeuronModel):
     @property
     def step(self) -> Callable[..., tuple[int, int]]:
         plain = self.alike and self.reset_mode == "hard" and float(self["refractory_delay"].max()) <= 1
-        return _step_plain if plain and np.all(np.isneginf(self.reverse_threshold)) else _step  # type: ignore[no-any-return]
+        return _step_plain if plain and np.all(np.isneginf(self.reverse_threshold)) else _step

@@ -104,4 +104,4 @@ class LoihiInteger(NeuronModel):
 
     @property
     def step(self) -> Callable[..., tuple[int, int]]:
-        return _step  # type: ignore[no-any-return]
+        return _step

@@ -115,7 +115,7 @@ class Membrane(NeuronModel):
     @property
     def step(self) -> Callable[..., tuple[int, int]]:
         simple = self.alike and not np.any(self.given[self.REFRACTORY])
-        return _step_alike if simple else _step  # type: ignore[no-any-return]
+        return _step_alike if simple else _step
 
     REFRACTORY: ClassVar[str]
 
