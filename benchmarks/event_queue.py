@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from hdspike import substrate
+from hdspike.chip.calendar import _next, _put, event_queue, width_for
 from hdspike.chip.heap import PENDING, _pop, _push
 from hdspike.chip.lean import loop_kernel
-from hdspike.chip.queue import _next, _put, event_queue, width_for
-from hdspike import substrate
 
 PLACES = 4096
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -114,7 +114,9 @@ def rows(rounds: int = 11, sizes: tuple[int, ...] = SIZES) -> Iterator[dict[str,
                     hashes.append(side())
                     marks.append(time.perf_counter())
                 if hashes[0] != hashes[1]:
-                    raise AssertionError(f"{pending} pending, round {turn}: the two sides took different events")
+                    raise AssertionError(
+                        f"{pending} pending, round {turn}: the two sides took different events"
+                    )
                 if turn:  # the first warms up
                     times.append((marks[1] - marks[0], marks[2] - marks[1]))
             yield {

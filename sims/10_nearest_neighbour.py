@@ -1,11 +1,11 @@
 """What does one nearest-neighbour query cost on Loihi, as it was measured and with sparse codes?
 
 Frady et al. 2020 (arXiv:2004.12691) asked 32 Loihi chips for the nearest of 76,800 synthetic patterns: 667–750 input
-spikes to every pattern in 60 steps, 1.33 mJ of dynamic core energy. Top left: the same query (750 features in a latency
-code, int8 weights; :mod:`hdspike.workloads.neighbours`), spike by spike, on 32 simulated chips, priced with the published energies of an event
-(23.6 pJ) and an update (52 pJ where nothing arrived, 81 pJ where something did). Below: the same search with a sparse
-code. Middle and right: how often the exact nearest neighbour is found against synaptic events and joules, for two
-searches: noisy copies of independent patterns, and new vectors among crowded patterns.
+spikes to every pattern in 60 steps, 1.33 mJ of dynamic core energy. Top left: the same query (750 features in a
+latency code, int8 weights; :mod:`hdspike.workloads.neighbours`), spike by spike, on 32 simulated chips, priced with the
+published energies of an event (23.6 pJ) and an update (52 pJ where nothing arrived, 81 pJ where something did). Below:
+one such query with a sparse code. Middle and right: how often the exact nearest neighbour is found against synaptic
+events and joules, for two searches: noisy copies of independent patterns, and new vectors among crowded patterns.
 
 How it is counted. Every potential is an integer sum, so a query's answer is that of an integer product; that the
 simulated network has these potentials, every one of them, is checked on some queries, and all counts of events are
@@ -25,181 +25,52 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import binom
 
-from hdspike import chip, functional, substrate, theory
-from hdspike.encode import Projector, simhash_match
+from hdspike import functional, substrate
 from hdspike.energy import price
 from hdspike.network import Synapses
 from hdspike.plot.style import COLOURS, figure
-from hdspike.spaces import BSC
 from hdspike.workloads import neighbours as nn
+from hdspike.workloads.searching import (
+    Search,
+    latency_point,
+    on_chips,
+    potentials,
+    products,
+    share,
+    simhash_law,
+    sparse_active,
+    sparse_codes,
+)
 
 CHIPS, PER_CHIP, FEATURES, STEPS = 32, 2400, 750, 60
 SPIKES, STEP_SECONDS, MEASURED_J = (667, 750), 5.8e-6, 1.33e-3  # Frady et al. 2020, arXiv:2004.12691
 SIGMAS = 6.0  # the threshold of the race, in deviations of an unrelated pattern's potential
-SPARED = (94, 47, 32, 24, 16)  # features that speak
-ONES = (40, 50, 60, 75, 100, 150)
-BLOCKS = {16: (48, 96, 144, 192, 256), 64: (48, 96, 144, 192)}
+SPARED = (94, 47, 24, 16, 12, 8)  # features that speak
+ONES = (40, 50, 60, 75, 100)
 WIDTHS = (750, 375, 188, 94, 47, 24)
-SEARCHES = {
+SEARCHES: dict[str, dict[str, Any]] = {
     "copies": {
-        "decay": 0.0, "cosine": 0.6, "few_steps": 2, "what": "noisy copies (cosine 0.6) of independent patterns",
+        "decay": 0.0,
+        "cosine": 0.6,
+        "few_steps": (2, 4),
+        "few_spikes": (24, 16, 12, 8),
+        "asked": 250,
+        "tuning": 100,
+        "blocks": {16: (48, 96, 144, 192), 64: (48, 96, 144, 192)},
+        "what": "noisy copies (cosine 0.6) of independent patterns",
     },
     "crowd": {
-        "decay": 1.0, "cosine": 0.0, "few_steps": 16, "what": "new vectors among crowded patterns (variance ∝ 1/k)",
+        "decay": 1.0,
+        "cosine": 0.0,
+        "few_steps": (16,),
+        "few_spikes": (94, 47, 16),
+        "asked": 150,
+        "tuning": 0,
+        "blocks": {64: (48, 96, 144)},
+        "what": "new vectors among crowded patterns (variance ∝ 1/k)",
     },
 }
-
-
-class Search:
-    """Patterns, queries and the exact nearest neighbours; the first ``tuning`` queries only choose codes."""
-
-    def __init__(self, count: int, asked: int, tuning: int, decay: float, cosine: float, seed: int) -> None:
-        random = np.random.default_rng([seed, round(100 * decay)])
-        self.patterns, deviation = nn.synthetic(count, FEATURES, decay=decay, rng=random)
-        source = random.integers(count, size=asked + tuning)
-        self.queries = nn.noisy(self.patterns[source], deviation, cosine, rng=random)
-        exact = self.queries @ self.patterns.T
-        self.true = exact.argmax(axis=1)
-        ordered = -np.partition(-exact, 1, axis=1)[:, :2]
-        self.gap = float(np.mean(ordered[:, 0] - ordered[:, 1]))
-        self.count, self.tuning = count, tuning
-        self.weights = nn.weights_of(self.patterns)
-        self.columns = np.ascontiguousarray(self.weights.T, dtype=np.float32)
-        spread = deviation.astype(np.float64) ** 2
-        self.effective = float(spread.sum() ** 2 / np.sum(spread**2))
-
-    def rotated(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Patterns and queries turned at random, so that no feature is larger than others; as they are if none is."""
-        if self.effective > FEATURES - 1:
-            return self.patterns, self.queries
-        turn = np.linalg.qr(np.random.default_rng([seed, 1]).standard_normal((FEATURES, FEATURES)))[0]
-        return self.patterns @ turn.astype(np.float32), self.queries @ turn.astype(np.float32)
-
-    def judge(self, found: NDArray[Any]) -> dict[str, float]:
-        """Top-1 on the queries that judge, its 95 % interval, and on those that choose."""
-        right = found == self.true
-        hits, trials = int(right[self.tuning :].sum()), len(right) - self.tuning
-        low, high = theory.wilson(hits, trials)
-        return {"top1": hits / trials, "low": low, "high": high, "tuning": float(right[: self.tuning].mean())}
-
-
-def core_joules(events: float, active: float, visits: float) -> float:
-    """Synaptic events and neuron updates at Loihi's published energies."""
-    counts = {"synaptic_events": events, "updates_active": active, "updates_inactive": visits - active}
-    return price(counts, substrate.load("loihi"), seconds=0.0).nominal
-
-
-def point(search: Search, found: NDArray[Any], spikes: float, events: float, active: float, steps: int) -> dict[str, Any]:
-    """One code: how well, how many, how dear."""
-    visits = float(search.count * steps)
-    return {
-        **search.judge(found), "spikes": spikes, "synaptic_events": events, "updates_active": active,
-        "updates": visits, "steps": steps, "core_joules": core_joules(events, active, visits),
-    }  # fmt: skip
-
-
-def latency_point(search: Search, steps: int, spikes: int | None) -> dict[str, Any]:
-    """The latency code with so many spikes a query."""
-    level = nn.levels(search.queries, steps=steps, spikes=spikes)
-    found = (level.astype(np.float32) @ search.columns).argmax(axis=1)  # exact: sums stay below 2²⁴
-    sent = float(np.mean(np.count_nonzero(level, axis=1)))
-    heard = np.mean([len(np.unique(np.abs(row[row != 0]))) for row in level])  # steps in which spikes arrive
-    made = point(search, found, sent, sent * search.count, float(heard) * search.count, steps)
-    return made | {"code": "latency", "ones": spikes or FEATURES}
-
-
-def counted(synapses: Synapses, active: NDArray[Any], marks: tuple[int, ...]) -> dict[int, Any]:
-    """For each query ``(Q, s)`` after so many of its lines: the winner, the events, the patterns touched."""
-    seen: dict[int, Any] = {mark: ([], [], []) for mark in marks}
-    for lines in active:
-        potential = np.zeros(synapses.neurons, dtype=np.int64)
-        first = events = 0
-        for mark in marks:
-            rows = [synapses.targets[synapses.indptr[i] : synapses.indptr[i + 1]] for i in lines[first:mark]]
-            part = np.concatenate(rows)
-            potential += np.bincount(part, minlength=synapses.neurons)
-            events, first = events + len(part), mark
-            for column, value in zip(
-                seen[mark], (potential.argmax(), events, np.count_nonzero(potential)), strict=True
-            ):
-                column.append(int(value))
-    return seen
-
-
-def sparse_points(
-    search: Search, name: str, active: NDArray[Any], asked: NDArray[Any], lines: int, marks: tuple[int, ...], length: int
-) -> list[dict[str, Any]]:
-    """A sparse code at several numbers of active lines (prefixes of the same code)."""
-    out = []
-    for mark, seen in counted(nn.sparse_synapses(active, lines), asked, marks).items():
-        found, events, touched = (np.array(column) for column in seen)
-        made = point(search, found, float(mark), float(events.mean()), float(touched.mean()), 2)
-        dim = lines if length == 0 else mark * length
-        made |= {"code": name, "ones": mark, "dim": dim, "by_chance": search.count * mark**2 / dim}
-        out.append(made | {"touched_fraction": float(touched.mean()) / search.count})
-    return out
-
-
-def sparse_codes(search: Search, ones: tuple[int, ...], blocks: dict[int, tuple[int, ...]], seed: int) -> list[dict[str, Any]]:
-    """``strongest`` with s = ``ones``, and SimHash with blocks of each length."""
-    out = []
-    patterns, queries = search.rotated(seed)
-    for count in ones:
-        active, asked = nn.strongest(patterns, count), nn.strongest(queries, count)
-        out += sparse_points(search, "strongest", active, asked, 2 * FEATURES, (count,), 0)
-    signs = max(max(counts) * (length.bit_length() - 1) for length, counts in blocks.items())
-    # SimHash spells the signs of one projector, so both block lengths share its columns.
-    projector = Projector(BSC(signs), FEATURES, seed=seed)
-    parts = np.array_split(search.patterns, max(1, search.count // 9600))
-    words = np.concatenate([projector(part) for part in parts])
-    asked_words = projector(search.queries)
-    for length, counts in blocks.items():
-        most = max(counts)
-        active, asked = (spelt(rows, most, length) for rows in (words, asked_words))
-        out += sparse_points(search, f"simhash {length}", active, asked, most * length, counts, length)
-    return out
-
-
-def spelt(words: NDArray[np.uint64], blocks: int, length: int) -> NDArray[np.int32]:
-    """Packed signs as the active lines of SimHash's blocks."""
-    each = length.bit_length() - 1
-    ones = np.unpackbits(words.view(np.uint8), axis=1, count=blocks * each, bitorder="little")
-    index = ones.reshape(len(words), blocks, each).astype(np.int32) @ (1 << np.arange(each, dtype=np.int32))
-    return nn.block_lines(index, length)
-
-
-def simhash_law(search: Search, cosine: float, length: int, blocks: int) -> float:
-    """How often a copy at this cosine wins N − 1 independent ones, a tie shared: B trials at p against B at 1/L."""
-    shared = np.arange(blocks + 1)
-    rival = binom.cdf(shared, blocks, 1 / length)
-    below = np.concatenate([[0.0], rival[:-1]])
-    n = search.count
-    gap = rival - below
-    sole = np.where(gap > 1e-15, (rival**n - below**n) / (n * np.maximum(gap, 1e-300)), rival ** (n - 1))
-    return float(binom.pmf(shared, blocks, simhash_match(cosine, length.bit_length() - 1)) @ sole)
-
-
-def products(search: Search, widths: tuple[int, ...]) -> list[dict[str, Any]]:
-    """The exact int8 product with the leading features: its MACs, and joules on a 7 nm processor, three ways."""
-    sheet = substrate.load("a100-circuit")
-    level = nn.levels(search.queries, steps=128).astype(np.float32)
-    out = []
-    for width in widths:
-        found = (level[:, :width] @ search.columns[:width]).argmax(axis=1)
-        macs, row = float(search.count * width), 8.0 * width
-        ways = {
-            "alone": {"dram_bits": row * search.count, "sram_bits": row * search.count},
-            "shared": {"dram_bits": row * search.count / 64, "sram_bits": row * search.count / 64},
-        }
-        if search.count * width <= sheet.si("topology.l2_memory"):
-            ways["resident"] = {"l2_bits": row * search.count}
-        joules = {
-            name: price({"macs_int8": macs, **reads}, sheet, seconds=0.0).nominal for name, reads in ways.items()
-        }
-        out.append({"width": width, "macs": macs, "joules": joules, **search.judge(found)})
-    return out
 
 
 def by_spikes(search: Search, level: NDArray[Any], synapses: Synapses) -> dict[str, Any]:
@@ -220,51 +91,14 @@ def by_spikes(search: Search, level: NDArray[Any], synapses: Synapses) -> dict[s
     }
 
 
-def potentials(network: Any, steps: int) -> NDArray[np.float64]:
-    """The potential of every pattern after the last step."""
-    clocked = functional.Clocked(network, step_s=nn.STEP_S)
-    for _ in range(steps):
-        clocked.update()
-        clocked.deliver()
-    return clocked.state[1][0]
-
-
-def on_chips(search: Search, chips: int, part: Any, when: Any, lines: Any, *, ramp: bool, steps: int) -> dict[str, Any]:
-    """One query on every chip in turn: ``part(chip)`` are its synapses; the chips go step by step together."""
-    architecture = chip.Architecture.from_substrate(substrate.load("loihi"))
-    totals: dict[str, int] = {}
-    lasted = []
-    active = 0
-    for number in range(chips):
-        synapses = part(number)
-        network = nn.ask(synapses, when, lines, ramp=ramp)
-        ran = chip.simulate(
-            network, architecture, steps, placement=nn.spread(network, architecture), step_s=nn.STEP_S
-        )
-        for name, value in ran.counts.items():
-            totals[name] = totals.get(name, 0) + value
-        lasted.append(ran.step_ps)
-        for step in np.unique(when):
-            heard = np.zeros(synapses.neurons, dtype=bool)
-            for line in lines[when == step]:
-                heard[synapses.targets[synapses.indptr[line] : synapses.indptr[line + 1]]] = True
-            active += int(heard.sum())
-    seconds = float(np.max(lasted, axis=0).sum()) * 1e-12
-    counts = {name: totals[name] for name in ("synaptic_events", "packets", "hops_east_west", "hops_north_south")}
-    counts |= {"updates_active": active, "updates_inactive": totals["accesses"] - active}
-    bill = price(counts, substrate.load("loihi"), seconds=seconds, chips=chips)
-    return {
-        **counts, "visits": totals["accesses"], "soma_updates": totals["updates"], "spikes": len(lines),
-        "simulated_s": seconds, "joules": bill.components, "low": bill.low, "high": bill.high, "steps": steps,
-    }  # fmt: skip
-
-
 def published(patterns: int) -> dict[str, Any]:
     """The derived band and the measurement, for this many patterns (the measurement is of 76,800)."""
     sheet = substrate.load("loihi")
     events = [patterns * spikes for spikes in SPIKES]
     visits = patterns * STEPS
-    joules = [price({"synaptic_events": e, "updates_inactive": visits}, sheet, seconds=0.0).nominal for e in events]
+    joules = [
+        price({"synaptic_events": e, "updates_inactive": visits}, sheet, seconds=0.0).nominal for e in events
+    ]
     return {"events": events, "updates": visits, "joules": joules, "measured_joules": MEASURED_J}
 
 
@@ -293,43 +127,50 @@ def rebuilt(search: Search, chips: int, simulated: int) -> dict[str, Any]:
     }
 
 
-def share(rows: NDArray[Any], number: int, chips: int) -> NDArray[Any]:
-    """The patterns of one chip."""
-    return np.array_split(rows, chips)[number]
+def choose(points: list[dict[str, Any]], least: float, by: str = "core_joules") -> dict[str, Any]:
+    """Of the codes that find no fewer of the tuning queries, the one with the fewest joules (or events)."""
+    return min((p for p in points if p["tuning"] >= least), key=lambda p: p[by])
 
 
-def choose(points: list[dict[str, Any]], least: float) -> dict[str, Any]:
-    """The cheapest code that finds no fewer of the tuning queries."""
-    return min((p for p in points if p["tuning"] >= least), key=lambda p: p["core_joules"])
+def sweep(name: str, search: Search, quick: bool, seed: int) -> dict[str, Any]:
+    """Both codes and the int8 product, with more and fewer spikes, lines and features."""
+    kind = SEARCHES[name]
+    ones = (50, 75, 100) if quick else ONES
+    blocks: dict[int, tuple[int, ...]] = {64: (96, 144)} if quick else kind["blocks"]
+    spikes = (47, 24) if quick else SPARED
+    few = kind["few_spikes"][: 2 if quick else None]
+    sparse = sparse_codes(search, ones, blocks, seed)
+    for p in sparse:
+        if p["code"].startswith("simhash") and name == "copies":
+            p["law"] = simhash_law(search.count, kind["cosine"], p["dim"] // p["ones"], p["ones"])
+    return {
+        **{key: kind[key] for key in ("decay", "cosine", "what")},
+        "asked": len(search.queries) - search.tuning,
+        "gap": search.gap,
+        "effective_features": search.effective,
+        "latency": [latency_point(search, STEPS, some) for some in (None, *spikes)],
+        "spared": [latency_point(search, steps, some) for steps in kind["few_steps"] for some in few],
+        "sparse": sparse,
+        "products": products(search, WIDTHS[::2] if quick else WIDTHS),
+    }
 
 
 def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
     """The measured query rebuilt; both codes swept over two searches; the chosen ones on every chip."""
     chips = 1 if quick else CHIPS
     count = chips * PER_CHIP
-    ones, blocks = ((50, 75, 100), {64: (96, 144)}) if quick else (ONES, BLOCKS)
-    searches, out = {}, {}
-    for name, kind in SEARCHES.items():
-        asked, tuning = (60, 30) if quick else ((300, 100) if name == "copies" else (200, 0))
-        search = Search(count, asked, tuning, kind["decay"], kind["cosine"], seed)
-        entry = {
-            **kind, "asked": asked, "gap": search.gap, "effective_features": search.effective,
-            "latency": [latency_point(search, STEPS, None)]
-            + [latency_point(search, STEPS, spikes) for spikes in (SPARED[:2] if quick else SPARED)],
-            "spared": [latency_point(search, kind["few_steps"], spikes) for spikes in (SPARED[1:3] if quick else SPARED)],
-            "sparse": sparse_codes(search, ones, blocks, seed),
-            "products": products(search, WIDTHS[::2] if quick else WIDTHS),
-        }  # fmt: skip
-        for p in entry["sparse"]:
-            if p["code"].startswith("simhash") and name == "copies":
-                p["law"] = simhash_law(search, kind["cosine"], p["dim"] // p["ones"], p["ones"])
-        out[name] = entry
-        searches[name] = search if name == "copies" else None
-    search, entry = searches["copies"], out["copies"]
+    out: dict[str, Any] = dict.fromkeys(SEARCHES)
+    for name in reversed(SEARCHES):  # the copies last: they are needed on
+        kind = SEARCHES[name]
+        asked, tuning = (60, 30) if quick else (kind["asked"], kind["tuning"])
+        search = Search(
+            count, FEATURES, asked=asked, tuning=tuning, decay=kind["decay"], cosine=kind["cosine"], seed=seed
+        )
+        entry = out[name] = sweep(name, search, quick, seed)
     full = entry["latency"][0]
     spared = choose(entry["latency"] + entry["spared"], full["tuning"])
     sparse = choose(entry["sparse"], full["tuning"])
-    measured = rebuilt(search, chips, 2 if quick else 6)
+    measured = rebuilt(search, chips, 2 if quick else 4)
     query = search.queries[search.tuning : search.tuning + 1]
     level = nn.levels(query, steps=spared["steps"], spikes=spared["ones"])[0]
     cheap = on_chips(
@@ -354,23 +195,214 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
             "spared": {"sweep": spared, "chips": cheap},
             "sparse": {"sweep": sparse, "chips": thin},
         },
-        "fewer_events": {
-            "than_full": full["synaptic_events"] / sparse["synaptic_events"],
-            "than_spared": spared["synaptic_events"] / sparse["synaptic_events"],
-        },
-        "fewer_core_joules": {
-            "than_full": full["core_joules"] / sparse["core_joules"],
-            "than_spared": spared["core_joules"] / sparse["core_joules"],
-        },
+        "fewer": {by: fewer(entry, full, by) for by in ("synaptic_events", "core_joules")},
     }
 
 
-def sparse_active(search: Search, chosen: dict[str, Any], query: Any, seed: int) -> tuple[Any, Any, int]:
-    """The active lines of the patterns and of a query under the chosen sparse code, and how many lines there are."""
-    if chosen["code"] == "strongest":
-        return nn.strongest(search.patterns, chosen["ones"]), nn.strongest(query, chosen["ones"]), 2 * FEATURES
-    length = chosen["dim"] // chosen["ones"]
-    projector = Projector(BSC(chosen["ones"] * (length.bit_length() - 1)), FEATURES, seed=seed)
-    parts = np.array_split(search.patterns, max(1, search.count // 9600))
-    words = np.concatenate([projector(part) for part in parts])
-    return spelt(words, chosen["ones"], length), spelt(projector(query), chosen["ones"], length), chosen["dim"]
+def fewer(entry: dict[str, Any], full: dict[str, Any], by: str) -> dict[str, float]:
+    """How many times more the latency code takes than the sparse one, each at its best, and with all its spikes."""
+    sparse = choose(entry["sparse"], full["tuning"], by)[by]
+    spared = choose(entry["latency"] + entry["spared"], full["tuning"], by)[by]
+    return {"than_full": full[by] / sparse, "than_spared": spared / sparse}
+
+
+SHOWN = {
+    "latency": ("latency code, 60 steps", COLOURS["vermilion"], "o"),
+    "spared": ("latency code, few steps", COLOURS["orange"], "s"),
+    "strongest": ("sparse: strongest s of 1,500 lines", COLOURS["blue"], "D"),
+    "simhash 64": ("sparse: SimHash, blocks of 64", COLOURS["sky"], "^"),
+    "simhash 16": ("sparse: SimHash, blocks of 16", COLOURS["green"], "v"),
+}
+CHOSEN = {
+    "full": ("latency code, all features", COLOURS["vermilion"]),
+    "spared": ("latency code, few spikes and steps", COLOURS["orange"]),
+    "sparse": ("sparse code", COLOURS["blue"]),
+}
+WAYS = {
+    "alone": ("fetched from DRAM", "-"),
+    "resident": ("kept on the chip", "--"),
+    "shared": ("64 queries share a fetch", ":"),
+}
+
+
+def series(entry: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The points of a search by what they are shown as, rising in events."""
+    out: dict[str, list[dict[str, Any]]] = {name: [] for name in SHOWN}
+    for p in entry["latency"]:
+        out["latency"].append(p)
+    for p in entry["spared"]:
+        out["spared"].append(p)
+    for p in entry["sparse"]:
+        out[p["code"]].append(p)
+    return {name: points for name, points in out.items() if points}
+
+
+def whiskers(ax: Any, points: list[dict[str, Any]], x: list[float], **options: Any) -> None:
+    """Top-1 and its interval."""
+    y = [p["top1"] for p in points]
+    edges = [
+        [max(0.0, p["top1"] - p["low"]) for p in points],
+        [max(0.0, p["high"] - p["top1"]) for p in points],
+    ]
+    ax.errorbar(x, y, yerr=edges, **({"capsize": 2, "lw": 1.3, "ms": 5.5} | options))
+
+
+def frontier(ax: Any, entry: dict[str, Any], key: str) -> None:
+    """Top-1 against events or joules."""
+    for name, points in series(entry).items():
+        label, colour, marker = SHOWN[name]
+        steps = sorted({p["steps"] for p in points})
+        for number, count in enumerate(steps):
+            some = sorted((p for p in points if p["steps"] == count), key=lambda p: p[key])
+            text = label if name != "spared" else f"latency code, {' or '.join(map(str, steps))} steps"
+            whiskers(
+                ax, some, [p[key] for p in some], fmt=f"{marker}-", color=colour, label=text if not number else None,
+                mfc=colour if not number else "white",
+            )  # fmt: skip
+        if key == "synaptic_events" and "by_chance" in points[0]:
+            ax.plot(
+                [p["by_chance"] for p in points],
+                [p["top1"] for p in points],
+                "|",
+                color="black",
+                ms=13,
+                mew=1.3,
+            )
+    if key == "synaptic_events":
+        ax.plot([], [], "|", color="black", ms=11, mew=1.3, label="N·s²/D events: lines active by chance")
+        laws = [p for p in entry["sparse"] if "law" in p]
+        if laws:
+            ax.plot(
+                [p["by_chance"] for p in laws], [p["law"] for p in laws], "x", color=COLOURS["grey"], ms=8, mew=1.6,
+                label="law of SimHash for such copies", zorder=5,
+            )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.05)
+
+
+def product_lines(ax: Any, entry: dict[str, Any], key: str) -> None:
+    """The exact int8 product with fewer and fewer features."""
+    points = entry["products"]
+    if key == "macs":
+        whiskers(ax, points, [p["macs"] for p in points], fmt="*--", color="black", ms=8,
+                 label="int8 product, its multiplications")  # fmt: skip
+        return
+    for way, (label, style) in WAYS.items():
+        some = [p for p in points if way in p["joules"]]
+        whiskers(ax, some, [p["joules"][way] for p in some], fmt=f"*{style}", color="black", ms=7, elinewidth=0.8,
+                 label=f"int8 product, 7 nm: {label}")  # fmt: skip
+
+
+def measured_bars(ax: Any, numbers: dict[str, Any]) -> None:
+    """The measured query: silicon, the derived band, ours; network and static apart."""
+    made, band = numbers["rebuilt"], numbers["published"]
+    joules, unit = made["chips"]["joules"], 1e3
+    low, high = (unit * value for value in band["joules"])
+    silicon = unit * band["measured_joules"] * numbers["patterns"] / 76_800
+    rule = unit * made["by_the_derived_rule"]
+    events = unit * joules["compute"]
+    rows = (
+        ("silicon, core, measured", [(0.0, silicon, COLOURS["grey"])], f"{silicon:.3g}"),
+        ("derived: 667–750 spikes", [(low, high - low, COLOURS["yellow"])], f"{low:.4g} – {high:.4g}"),
+        (f"simulated, {made['chips']['spikes']} spikes,\nevery update 52 pJ",
+         [(0.0, events, COLOURS["blue"]), (events, rule - events, COLOURS["sky"])], f"{rule:.4g}"),
+        ("simulated, updates that\nhear something 81 pJ",
+         [(0.0, events, COLOURS["blue"]), (events, unit * joules["update"], COLOURS["sky"])],
+         f"{events + unit * joules['update']:.4g}"),
+        ("network on the chips", [(0.0, unit * joules["network"], COLOURS["green"])],
+         f"{unit * joules['network']:.3g}"),
+        (f"static, simulated {1e6 * made['chips']['simulated_s']:.0f} µs",
+         [(0.0, unit * joules["static"], COLOURS["orange"])], f"{unit * joules['static']:.3g}"),
+        ("static, 60 × 5.8 µs, measured", [(0.0, unit * made["static_at_measured_steps"], COLOURS["orange"])],
+         f"{unit * made['static_at_measured_steps']:.3g}"),
+    )  # fmt: skip
+    for y, (_, bars, text) in enumerate(rows):
+        for left, width, colour in bars:
+            ax.barh(y, width, left=left, color=colour, height=0.62)
+        ax.text(max(left + width for left, width, _ in bars) + 0.02 * high, y, text, va="center", fontsize=10)
+    ax.axvspan(low, high, color=COLOURS["yellow"], alpha=0.25, zorder=0, lw=0)
+    ax.axvline(silicon, color=COLOURS["grey"], ls="--", lw=1.2, zorder=0)
+    ax.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=10)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.35 * high)
+    ax.grid(axis="y", visible=False)
+    for text, colour in (("synaptic events", "blue"), ("neuron updates", "sky")):
+        ax.barh(0, 0, color=COLOURS[colour], label=text)
+    ax.legend(loc="lower right")
+    ax.set_title("The measured query rebuilt: inside the derived band,\nabove the silicon")
+    ax.set_xlabel("mJ per query")
+    ax.set_ylabel("core, and what stands apart")
+
+
+def component_dots(ax: Any, numbers: dict[str, Any]) -> None:
+    """Joules of one query on all chips, part by part, of three codes."""
+    parts = {
+        "compute": "synaptic\nevents",
+        "update": "neuron\nupdates",
+        "network": "network",
+        "static": "static",
+    }
+    for place, (name, (label, colour)) in enumerate(CHOSEN.items()):
+        entry = numbers["chosen"][name]
+        joules = entry["chips"]["joules"]
+        shift = (place - 1) * 0.24
+        what = f"{label}: {entry['chips']['spikes']} spikes, {entry['chips']['steps']} steps"
+        for x, part in enumerate(parts):
+            ax.bar(x + shift, 1e6 * joules[part], width=0.22, color=colour, label=what if x == 0 else None)
+        total = 1e6 * sum(joules.values())
+        ax.bar(len(parts) + shift, total, width=0.22, color=colour, hatch="//", edgecolor="white", lw=0)
+        ax.text(len(parts) + shift, 1.12 * total, f"{total:.3g}", ha="center", fontsize=9)
+    ax.set_yscale("log")
+    ax.set_ylim(top=40 * 1e6 * sum(numbers["chosen"]["full"]["chips"]["joules"].values()))
+    ax.set_xticks(range(len(parts) + 1), [*parts.values(), "all"])
+    ax.legend(loc="upper left")
+    ax.grid(axis="x", visible=False)
+    fewer = numbers["fewer"]["synaptic_events"]
+    ax.set_title(
+        f"A sparse code: {fewer['than_full']:.0f}× fewer events than all spikes,\n"
+        f"{fewer['than_spared']:.1f}× fewer than the latency code that spares spikes"
+    )
+    ax.set_ylabel("µJ per query")
+    ax.set_xlabel(f"one query on {numbers['chips']} chips, simulated; same top-1")
+
+
+def draw(numbers: dict[str, Any]) -> Figure:
+    """The measured query, its parts with three codes, and the frontiers of two searches."""
+    fig, axes = figure(2, 3, size=(20, 11.5))
+    measured_bars(axes[0, 0], numbers)
+    component_dots(axes[1, 0], numbers)
+    for row, (name, entry) in enumerate(numbers["searches"].items()):
+        events, joules = axes[row, 1:]
+        frontier(events, entry, "synaptic_events")
+        product_lines(events, entry, "macs")
+        frontier(joules, entry, "core_joules")
+        product_lines(joules, entry, "joules")
+        ending = (
+            "the sparse codes find it with the fewest events"
+            if name == "copies"
+            else "dense codes win: sparse ones miss it"
+        )
+        events.set_title(f"{entry['what'].capitalize()}:\n{ending}")
+        joules.set_title(
+            f"The same in joules of the core\n(mean gap of the two nearest: {entry['gap']:.2g} in cosine)"
+        )
+        events.set_xlabel("synaptic events (multiplications) per query")
+        joules.set_xlabel("J per query: events + updates; network and static apart")
+        for ax in (events, joules):
+            ax.set_ylabel(f"top-1: nearest of {numbers['patterns']:,} found")
+        (events if name == "copies" else joules).legend(
+            loc="lower left" if name == "copies" else "upper left"
+        )
+    asked = " and ".join(str(entry["asked"]) for entry in numbers["searches"].values())
+    fig.supxlabel(
+        f"Points: exact counts; bars: 95 % intervals over {asked} queries. Prices: Davies et al. 2018 (Loihi, 14 nm, "
+        "pre-silicon), Jouppi et al. 2021 (7 nm).  Silicon: Frady et al. 2020.  Encoding and readout are not charged.",
+        fontsize=10, color="#444444",
+    )  # fmt: skip
+    return fig
+
+
+if __name__ == "__main__":
+    from hdspike.sim import main
+
+    main(__file__)

@@ -7,8 +7,8 @@ a link busy for one), load as a share of the *bisection bound*, the most that an
 (:func:`hdspike.theory.bisection_bound`); `03_chip_load` asks the same of one real chip, with its cores and its power.
 
 Theory beside the data: latency at zero load (exact), the bisection bound (exact), and two approximations that take
-every link for a queue of its own. In **M/D/1 per link** every link gets Poisson arrivals. That is where independence fails,
-in two opposite ways: packets that came over the same link are a hop time apart and cannot collide again (the real wait
+every link for a queue of its own. In **M/D/1 per link** every link gets Poisson arrivals. There independence fails in
+two opposite ways: packets that came over the same link are a hop time apart and cannot collide again (the real wait
 is shorter, down to a half), and a packet that waits at the head of a full FIFO holds up all behind it (the real wait is
 longer, and short FIFOs saturate early). **Merged streams** (after Kruskal & Snir 1983) repairs the former
 only.

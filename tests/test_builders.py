@@ -167,7 +167,7 @@ def test_fixed_degrees(seed: int) -> None:
 def test_random_is_uniform() -> None:
     """Every pair equally often, within five deviations, for each of the rules."""
     a, b = population("a", 6), population("b", 5)
-    times = 2000
+    times = 800
     rules: list[tuple[dict[str, Any], float]] = [
         ({"probability": 0.3}, 0.3),
         ({"in_degree": 2}, 2 / 6),

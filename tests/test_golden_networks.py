@@ -1,4 +1,4 @@
-"""The spikes of three simulators on the same random networks with delays: ours, NEST's and Brian2's."""
+"""Goldens of other simulators: NEST and Brian2 on the same random networks with delays, SANA-FE's Loihi soma."""
 
 import importlib.util
 import json
@@ -13,7 +13,7 @@ import pytest
 from hdspike.functional import simulate
 from hdspike.network import Network, Population
 from hdspike.network.builders import from_edges
-from hdspike.network.neurons import CurrentLeaky, Leaky, Recorded
+from hdspike.network.neurons import CurrentLeaky, Leaky, LoihiSoma, Recorded
 from tests.conftest import JIT
 from tests.golden.random_network import CASES, DELTA, EXCITED, EXPONENTIAL, STEP_MS, STEPS, network, summary
 
@@ -72,10 +72,11 @@ def test_every_spike_is_that_of_nest_and_of_brian2(name: str, kind: str) -> None
         assert told == expected
 
 
+@slow
 @pytest.mark.parametrize("kind", ["delta", "exponential"])
 def test_no_spike_hangs_on_a_rounding(kind: str) -> None:
-    """Thresholds a little higher or lower give the same spikes: so equal spikes are not luck; much higher ones do not."""
-    name = "large" if JIT else "small"
+    """A threshold a little higher or lower gives the same spikes, so equality is no luck; a much higher one not."""
+    name = "large"
     spikes = summary(*ours(name, kind))
     assert summary(*ours(name, kind, 1e-11)) == summary(*ours(name, kind, -1e-11)) == spikes
     assert summary(*ours(name, kind, 1e-2)) != spikes
@@ -100,3 +101,36 @@ def test_the_tool_still_says_so(tool: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", f"tests.golden.{tool}", str(out)]
     subprocess.run(command, check=True, cwd=FOLDER.parent.parent, capture_output=True, timeout=600)
     assert json.loads(out.read_text())["cases"] == golden(tool)["cases"]
+
+
+def test_the_loihi_soma_is_that_of_sanafe() -> None:
+    """90 neurons with all of their options: every potential to the last bit, every spike, the updates of each step."""
+    read = golden("soma")
+    updated = np.zeros(len(read["updated"]), dtype=np.int64)
+    for case in read["cases"]:
+        model = LoihiSoma(**case["attributes"])
+        parameters, state = model.parameters(1, 1.0), model.state(1)
+        flag, who = np.zeros(1, dtype=np.uint8), np.zeros(1, dtype=np.int32)
+        potentials, fired = [], []
+        for t in range(len(updated)):
+            drive = np.array([-0.0])
+            for spikes, weight in zip(case["input"], case["weights"], strict=True):
+                if t and spikes[t - 1]:
+                    drive[0] += np.float64(np.float32(weight))
+            count, active = model.step(parameters, state, drive, flag, who)
+            potentials.append(float(state[0, 0]))
+            fired += [t] * count
+            updated[t] += active
+        assert fired == case["fired"], case["attributes"]
+        assert potentials == case["potential"], case["attributes"]
+    assert updated.tolist() == read["updated"]
+
+
+def test_the_soma_golden_uses_every_option() -> None:
+    """So that the test above cannot pass for want of cases."""
+    attributes = [case["attributes"] for case in golden("soma")["cases"]]
+    assert {a.get("reset_mode", "hard") for a in attributes} == {"hard", "soft", "none", "saturate"}
+    assert {a.get("reverse_reset_mode", "none") for a in attributes} == {"hard", "soft", "none", "saturate"}
+    for key in ("refractory_delay", "input_decay", "leak_decay", "bias", "reset", "force_update"):
+        assert sum(key in a for a in attributes) >= 5
+    assert sum(len(case["fired"]) for case in golden("soma")["cases"]) > 100

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdspike.chip import EventQueue
+from hdspike.chip.calendar import event_queue, width_for
 from hdspike.chip.config import MAX_TIME
-from hdspike.chip.queue import event_queue, width_for
 from tests.conftest import JIT
 
 small = st.integers(0, 3)
@@ -157,5 +157,3 @@ def test_width(delays, width):
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-

@@ -1,8 +1,8 @@
 """Axons: the packets that a spike of each neuron becomes, one per core that holds a target of it.
 
-A packet costs its destination ``service`` = axon in + the time of its synaptic events there, in synapse and dendrite. The table is made once
-from the synapses and the placement; after that, a spike is looked up, and most of what a run counts is the number of
-spikes of each neuron times a row of this table.
+A packet costs its destination ``service`` = axon in + the time of its synaptic events there, in synapse and dendrite.
+The table is made once from the synapses and the placement; after that, a spike is looked up, and most of what a run
+counts is the number of spikes of each neuron times a row of this table.
 """
 
 from dataclasses import dataclass

@@ -9,8 +9,8 @@ The **time** is the network-on-chip's, which gets the packets of the step, core 
 - a packet occupies its destination for ``service`` = axon in + its synaptic events there.
 
 ``simple``: ``T = max(max over cores Σ (gaps + what is left), max over cores Σ service) + barrier`` (no network: the
-model of that name in SANA-FE). ``exact``: the packets cross the hop-accurate mesh of :mod:`hdspike.chip.transport`, with
-FIFOs that fill; the step ends when the last packet is served and the last core has visited its neurons. Only there
+model of that name in SANA-FE). ``exact``: the packets cross the hop-accurate mesh of
+:mod:`hdspike.chip.transport`, with FIFOs that fill; the step ends when the last packet is served and the last core has visited its neurons. Only there
 may a packet be dropped, and then its synaptic events never happen.
 """
 
@@ -97,8 +97,8 @@ def simple_step(step: "Sender", packets: int) -> int:
 class Sender:
     """What the cores of a chip send in a step: the packets in order, ready for a network-on-chip.
 
-    ``source``, ``destination``, ``gap``, ``service``, ``row`` (of the axon table) hold the packets of the last :meth:`send`, ``rest`` the time
-    that each core went on after its last packet.
+    ``source``, ``destination``, ``gap``, ``service``, ``row`` (of the axon table) hold the packets of the last
+    :meth:`send`, ``rest`` the time that each core went on after its last packet.
     """
 
     def __init__(self, clocked: Clocked, architecture: Architecture, placed: Placement, table: Axons) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike.chip.grid import EDGE, HOST
+from hdspike.chip.grid import CORE, EDGE, HOST
 from hdspike.chip.lean import inner_kernel, inner_loop
 from hdspike.chip.mesh import (
     _arrive,
@@ -26,7 +26,7 @@ from hdspike.chip.mesh import (
     _settle,
     _shown,
 )
-from hdspike.chip.state import DEADLOCK, INHIBITION, INPUT, SOUND, SPIKE, TRAFFIC, Chip
+from hdspike.chip.state import DEADLOCK, FULL, INHIBITION, INPUT, SEEN, SOUND, SPIKE, TRAFFIC, Chip
 from hdspike.chip.wheel import EMPTY, NONE, ONE, _next
 from hdspike.spikes import EVENT
 
@@ -262,6 +262,22 @@ def _silence_host(chip):
 
 
 @inner_loop
+def _sample(chip):
+    """See the queues as they were at every moment to sample up to now, before the events of now."""
+    meter = chip.meter[0]
+    times = (meter["now"] - meter["sample_at"]) // meter["sample_every"] + 1
+    meter["sample_at"] += times * meter["sample_every"]
+    chip.seen[0] += times
+    for link in range(len(chip.links)):
+        chip.seen[1] += times * np.int64(chip.senders[link]["waiting"])
+        if chip.links[link]["end"] >= 0 or chip.links[link]["end"] <= CORE:
+            held = np.int64(chip.links[link]["held"])
+            level = held if held < FULL else np.int64(FULL)
+            chip.seen[SEEN + level] += times
+            chip.seen[SEEN + FULL + 1 + link] += times * held
+
+
+@inner_loop
 def _drain(chip, body, used):
     """Let everything that is on its way arrive: the event loop. Returns the fault, if any."""
     meter = chip.meter[0]
@@ -274,6 +290,8 @@ def _drain(chip, body, used):
             if place == EMPTY:
                 break
             continue
+        if meter["now"] >= meter["sample_at"]:
+            _sample(chip)
         core = np.int64(EDGE)  # the core that may begin to serve
         if routers <= place < senders:
             core = place - routers

@@ -10,27 +10,20 @@ Places of events beyond the mesh's own, in this order (and so ties are decided):
 then the delay lines. Every place waits for at most one event: a delay line hands on what entered it in turn.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.chip.config import MAX_TIME
-from hdspike.chip.latency import _bin
-from hdspike.chip.lean import OPTIONS, loop_kernel
 from hdspike.chip.grid import EDGE
+from hdspike.chip.latency import _bin
+from hdspike.chip.lean import inner_kernel, loop_kernel
 from hdspike.chip.mesh import _arrive, _free, _lift, _offer, _put_down, _remove, _schedule, _settle, _shown
 from hdspike.chip.state import DEADLOCK, OVERFLOW, SOUND, TRAFFIC
 from hdspike.chip.wheel import EMPTY, NONE, _next
 
 __all__ = ["Run"]
-
-inner: Callable[..., Any] = numba.njit(
-    nogil=True, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS
-)
-"""A lean kernel that only the loop calls: without a door to Python it compiles in half the time."""
 
 # Why the loop came back.
 QUIET, LATE, STORM, FULL, FAULT = 0, 1, 2, 3, 4
@@ -95,7 +88,7 @@ class Run(NamedTuple):
     sums: NDArray[np.int64]
 
 
-@inner
+@inner_kernel
 def _note(run, value, due):
     """A new note; there is room."""
     meter = run.meter[0]
@@ -112,7 +105,7 @@ def _note(run, value, due):
     return note
 
 
-@inner
+@inner_kernel
 def _drop_note(run, note):
     """A note is done with; returns the one after it."""
     meter = run.meter[0]
@@ -123,7 +116,7 @@ def _drop_note(run, note):
     return following
 
 
-@inner
+@inner_kernel
 def _send(chip, run, core):
     """The output of a core works ahead of its router by one packet, so that it goes on when one departs."""
     meter = run.meter[0]
@@ -158,7 +151,7 @@ def _send(chip, run, core):
                 run.out_row[core] = run.indptr[run.notes[head]["value"]]
 
 
-@inner
+@inner_kernel
 def _spike(chip, run, neuron):
     """A neuron fires now."""
     meter = run.meter[0]
@@ -182,7 +175,7 @@ def _spike(chip, run, neuron):
         run.out_tail[core] = note
 
 
-@inner
+@inner_kernel
 def _serve(chip, run, core):
     """An idle input begins to serve the head of its FIFO, if there is one."""
     own = chip.cores[core]
@@ -196,7 +189,7 @@ def _serve(chip, run, core):
     _schedule(chip, chip.meter[0]["now"], service, chip.meter[0]["routers"] + core)
 
 
-@inner
+@inner_kernel
 def _served(chip, run, core):
     """A packet has been served; returns its row."""
     meter = chip.meter[0]
@@ -223,7 +216,7 @@ def _served(chip, run, core):
     return row
 
 
-@inner
+@inner_kernel
 def _delay(chip, run, group):
     """A group of synaptic events enters its delay line."""
     meter = chip.meter[0]
@@ -242,7 +235,7 @@ def _delay(chip, run, group):
     run.line_tail[line] = note
 
 
-@inner
+@inner_kernel
 def _ripe(chip, run, line):
     """The first group in a delay line acts now; returns it."""
     note = np.int64(run.line_head[line])
@@ -255,7 +248,7 @@ def _ripe(chip, run, line):
     return group
 
 
-@inner
+@inner_kernel
 def _need(chip, run, place):
     """The most notes that an event can make: one for each spike and each group that is delayed."""
     meter = chip.meter[0]
@@ -355,6 +348,8 @@ def _run(chip, run, events):
             _send(chip, run, core)
             _serve(chip, run, core)
         _settle(chip)
-    if meter["fault"] == SOUND and (meter["injected"] != meter["delivered"] + meter["dropped"] or own["notes"] > 0):
+    if meter["fault"] == SOUND and (
+        meter["injected"] != meter["delivered"] + meter["dropped"] or own["notes"] > 0
+    ):
         meter["fault"] = DEADLOCK
     return QUIET if meter["fault"] == SOUND else FAULT

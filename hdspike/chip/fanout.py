@@ -56,7 +56,9 @@ def fanout(network: Network, architecture: Architecture, placed: Placement, step
                 lines + network.offsets[network.index(projection.source)],
                 synapses.targets.astype(np.int64) + network.offsets[network.index(projection.target)],
                 np.ones(count) if synapses.weights is None else synapses.weights.astype(np.float64),
-                np.ones(count, dtype=np.int64) if synapses.delays is None else synapses.delays.astype(np.int64),
+                np.ones(count, dtype=np.int64)
+                if synapses.delays is None
+                else synapses.delays.astype(np.int64),
             )
         )
     source, target, weight, delay = (

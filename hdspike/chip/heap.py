@@ -6,14 +6,14 @@ benchmark of the queue has it as the rival.
 
 import numpy as np
 
-from hdspike.chip.lean import lean_kernel
+from hdspike.chip.lean import inner_kernel
 
 __all__ = ["PENDING"]
 
 PENDING = np.dtype([("time", "<i8"), ("address", "<i8"), ("sequence", "<i8")])
 
 
-@lean_kernel
+@inner_kernel
 def _push(heap, size, time, address, sequence):
     """Add one event to the first ``size`` events of ``heap``; returns the new size."""
     place = size
@@ -36,7 +36,7 @@ def _push(heap, size, time, address, sequence):
     return size + 1
 
 
-@lean_kernel
+@inner_kernel
 def _before(heap, one, other):
     """Whether the event at place ``one`` comes before that at ``other``."""
     if heap[one]["time"] != heap[other]["time"]:
@@ -46,7 +46,7 @@ def _before(heap, one, other):
     return heap[one]["sequence"] < heap[other]["sequence"]
 
 
-@lean_kernel
+@inner_kernel
 def _pop(heap, size):
     """Remove the first event, ``heap[0]`` (read it before); returns the new size."""
     size -= 1

@@ -202,7 +202,9 @@ def _grant(chip, link):
         head = np.int64(chip.links[feeder]["head"])
         if head != NONE:
             row = chip.flits[head]
-            _show(chip, np.int64(chip.links[feeder]["end"]), port, np.int64(row["tile"]), np.int64(row["link"]))
+            _show(
+                chip, np.int64(chip.links[feeder]["end"]), port, np.int64(row["tile"]), np.int64(row["link"])
+            )
     chip.entered[link] += 1
     wire["turn"] = port + 1 if port + 1 < meter["ports"] else 0
     if full:

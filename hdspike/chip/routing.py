@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hdspike.chip.grid import EAST, NORTH, SOUTH, WEST, Grid
 
-__all__ = ["NO_WAY", "deadlock_free", "routes_of", "xy_table"]
+__all__ = ["NO_WAY", "check_reachable", "deadlock_free", "routes_of", "xy_table"]
 
 NO_WAY = -2
 MAX_TILES = 2**14
@@ -22,12 +22,13 @@ MAX_TILES = 2**14
 def xy_table(grid: Grid) -> NDArray[np.int8]:
     """The table of XY routing, faults or not."""
     check_size(grid)
-    tile = np.arange(grid.tiles)
-    column, row = tile % grid.columns, tile // grid.columns
-    east = np.sign(column[None, :] - column[:, None])
-    south = np.sign(row[None, :] - row[:, None])
-    along_column = np.where(south > 0, SOUTH, np.where(south < 0, NORTH, -1))
-    return np.where(east > 0, EAST, np.where(east < 0, WEST, along_column)).astype(np.int8)
+    table = np.empty((grid.rows, grid.columns, grid.rows, grid.columns), dtype=np.int8)  # from here, to there
+    for row in range(grid.rows):
+        for column in range(grid.columns):
+            here = table[row, column]
+            here[:row, column], here[row, column], here[row + 1 :, column] = NORTH, -1, SOUTH
+            here[:, :column], here[:, column + 1 :] = WEST, EAST
+    return table.reshape(grid.tiles, grid.tiles)
 
 
 def check_size(grid: Grid) -> None:
@@ -49,6 +50,25 @@ def routes_of(grid: Grid) -> NDArray[np.int8]:
         return rows_first
     columns_first = shortest(grid, far, (SOUTH, NORTH, EAST, WEST))
     return columns_first if deadlock_free(grid, columns_first) else rows_first
+
+
+def check_reachable(
+    grid: Grid, table: NDArray[np.integer], source: NDArray[np.int64], target: NDArray[np.int64]
+) -> None:
+    """Raise where a packet cannot be sent, or cannot arrive, for a fault: it names the two ends of the packet."""
+    tiles = grid.tile_of_core
+    for name, cores in (("sources", source), ("destinations", target)):
+        for i in np.flatnonzero(grid.dead[cores])[:1]:
+            raise ValueError(
+                f"{name} must be cores that work, but core {cores[i]} is dead "
+                f"(packet {i}, from core {source[i]} to core {target[i]})"
+            )
+    for i in np.flatnonzero(table[tiles[source], tiles[target]] == NO_WAY)[:1]:
+        raise ValueError(
+            f"destinations must be reachable, but no way leads from core {source[i]} on tile "
+            f"{tiles[source[i]]} to core {target[i]} on tile {tiles[target[i]]} (packet {i}): "
+            "the links between them are dead"
+        )
 
 
 def distances(grid: Grid) -> NDArray[np.int32]:

@@ -175,8 +175,13 @@ def _read_core(reader: Reader, core: Map, parts: _Parts) -> tuple[int, int]:
     buffer = reader.part(attributes, "buffer_position", str)
     inside = attributes.get("buffer_inside_unit", "false")
     if buffer != "soma" or reader.flag(inside, "buffer_inside_unit", at):
-        reader.fail(at, f"buffer_position must be soma, before the unit, got {buffer[:40]!r}; others are not supported")
-    held = reader.whole(reader.part(attributes, "max_neurons_supported", str), "max_neurons_supported", at, low=1)
+        reader.fail(
+            at,
+            f"buffer_position must be soma, before the unit, got {buffer[:40]!r}; others are not supported",
+        )
+    held = reader.whole(
+        reader.part(attributes, "max_neurons_supported", str), "max_neurons_supported", at, low=1
+    )
     layout: list[int] = []
     for kind in COSTS:
         units = [unit for node in listed(reader, core, kind) for unit in _read_units(reader, node, kind)]
@@ -204,7 +209,10 @@ def _read_units(reader: Reader, node: Map, kind: str) -> list[Unit]:
         if "plugin" in attributes:
             reader.fail(at, f"unit {name[:40]!r}, model {model[:40]!r}: plug-ins are not run, only {known}")
         if model not in MODELS[kind]:
-            reader.fail(at, f"unit {name[:40]!r}: model of a {kind} must be {' or '.join(MODELS[kind])}, got {model[:40]!r}")
+            reader.fail(
+                at,
+                f"unit {name[:40]!r}: model of a {kind} must be {' or '.join(MODELS[kind])}, got {model[:40]!r}",
+            )
     costs: dict[str, Any] = {}
     for action, word in COSTS[kind]:
         costs[f"{action}_ps"] = _ps(reader, attributes, f"latency_{word}", at)

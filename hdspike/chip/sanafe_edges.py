@@ -68,12 +68,16 @@ class Edges:
             self.reader.fail(node, f"an edge must join groups of the network, got {name[:40]!r}")
         if not dot:
             return name, None
-        return name, self.reader.whole(which, f"neuron of {name[:40]!r}", node.line, high=self.groups[name][1] - 1)
+        return name, self.reader.whole(
+            which, f"neuron of {name[:40]!r}", node.line, high=self.groups[name][1] - 1
+        )
 
     def _known(self, attributes: dict[str, Any], names: tuple[str, ...], node: Map) -> None:
         for name in attributes:
             if name not in names:
-                self.reader.fail(node, f"attribute {name[:40]!r} of an edge is not known; supported are {', '.join(names)}")
+                self.reader.fail(
+                    node, f"attribute {name[:40]!r} of an edge is not known; supported are {', '.join(names)}"
+                )
 
     def _add(self, number: int, node: Map) -> None:
         self.count += number
@@ -117,7 +121,9 @@ class Edges:
             self._known(attributes, (*NAMES, *KERNEL, *OPTIONAL, "synapse_hw_name"), node)
             pre, post, weights = self._convolution(sizes, attributes, node)
         else:
-            self.reader.fail(node, f"type of edges between groups must be dense or conv2d, got {str(sort)[:40]!r}")
+            self.reader.fail(
+                node, f"type of edges between groups must be dense or conv2d, got {str(sort)[:40]!r}"
+            )
         first, last = self.groups[source][0], self.groups[target][0]
         self.many.append((len(self.single), pre + first, post + last, weights, node.line))
 
@@ -161,8 +167,6 @@ class Edges:
             done = before
             parts.append(tuple(np.array([edge[i] for edge in some]) for i in range(4)))
             parts.append((pre, post, weights, np.full(len(pre), line)))
-        kinds = (np.int64, np.int64, np.float64, np.int64)
-        source, target, weight, line_of = (
-            np.concatenate([part[i] for part in parts]).astype(kind) for i, kind in enumerate(kinds)
-        )
-        return source, target, weight, line_of
+        source, target, weight, line_of = (np.concatenate([part[i] for part in parts]) for i in range(4))
+        whole = (source.astype(np.int64), target.astype(np.int64))
+        return *whole, weight.astype(np.float64), line_of.astype(np.int64)

@@ -46,9 +46,13 @@ class Reader:
                     raise ValueError(f"{self.name} must be at most {MAX_BYTES} bytes, it has {size}")
                 text = Path(source).read_bytes().decode("utf-8")
             except UnicodeDecodeError as error:
-                raise ValueError(f"{self.name} must be UTF-8 text: {error.reason} at byte {error.start}") from None
+                raise ValueError(
+                    f"{self.name} must be UTF-8 text: {error.reason} at byte {error.start}"
+                ) from None
             except OSError as error:
-                raise ValueError(f"{what} must be a file that can be read, got {source!s:.200}: {error}") from None
+                raise ValueError(
+                    f"{what} must be a file that can be read, got {source!s:.200}: {error}"
+                ) from None
         if len(text) > MAX_BYTES:
             raise ValueError(f"{self.name} must be at most {MAX_BYTES} characters, it has {len(text)}")
         self.root = self._tree(text)
@@ -108,7 +112,9 @@ class Reader:
                     keys.append(None)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
+            problem = (
+                getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
+            )
             self.fail(0 if mark is None else mark.line + 1, f"this is not YAML: {problem}")
         except (OverflowError, RecursionError, AttributeError, UnicodeError) as error:
             self.fail(0, f"this is not YAML: {error}")
@@ -122,7 +128,7 @@ class Reader:
             self.fail(node if node.line else line, f"key {key!r} is missing")
         value = node[key]
         if not isinstance(value, kind):
-            wanted = {Map: "a mapping", List: "a list", str: "plain text"}[kind]
+            wanted = "a mapping" if kind is Map else "a list" if kind is List else "plain text"
             self.fail(getattr(value, "line", node.line), f"{key} must be {wanted}")
         return value
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.chip.config import ChipConfig
-from hdspike.chip.grid import CORE, EDGE, HOST, LOCAL, STEP_X, STEP_Y, Grid
+from hdspike.chip.grid import CORE, EDGE, HOST, LOCAL, Grid
 from hdspike.chip.routing import routes_of, xy_table
 from hdspike.chip.wheel import EVENT, LEVELS, NONE, READY, SLOTS, shift_for
 
@@ -19,6 +19,8 @@ __all__ = ["Chip", "grid_state", "link_ends", "link_latencies", "mesh_state", "x
 
 # Kinds of packets.
 INPUT, SPIKE, INHIBITION, TRAFFIC = 0, 1, 2, 3
+# What is seen at samples: two sums, then how many FIFOs held 0, 1, … FULL (or more) packets, then a sum per link.
+SEEN, FULL = 2, 255
 # Faults that stop a run.
 SOUND, OVERFLOW, DEADLOCK, ASTRAY = 0, 1, 2, 3
 
@@ -56,7 +58,8 @@ METER = np.dtype(
             "ports", "tiles", "routers", "cores", "depth", "drops", "timed", "paced", "packet", "inject",
             "synaptic_event", "theta", "k", "kwta_core", "host", "shift", "lanes",
             # what changes
-            "now", "fault", "agenda", "pool", "free", "fresh", "step", "begun", "silenced", "ready", "ready_low", "tops", "planned",
+            "now", "fault", "agenda", "pool", "free", "fresh", "step", "begun", "silenced",
+            "ready", "ready_low", "tops", "planned",
             "served", "spikes", "logged_inputs", "logged_spikes", "touched", "sample_at", "sample_every",
             # what is counted
             "injected", "delivered", "dropped", "cancelled", "packets", "synaptic_events", "fired",
@@ -87,6 +90,7 @@ class Chip(NamedTuple):
     planned: NDArray[np.uint32]
     heads: NDArray[np.uint32]
     bits: NDArray[np.uint64]
+    seen: NDArray[np.int64]  # samples, sum of packets at senders, FIFOs by level, then sums per link
 
     @property
     def queues(self) -> dict[str, NDArray[np.int64]]:
@@ -170,6 +174,7 @@ def grid_state(grid: Grid, *, packets: int, routes: NDArray[Any] | None = None, 
         events=rows(places, EVENT),
         planned=np.zeros(places, dtype=np.uint32),
         heads=np.full(LEVELS * SLOTS, NONE, dtype=np.uint32),
+        seen=np.zeros(SEEN + FULL + 1 + routers, dtype=np.int64),
         bits=np.zeros(READY + words - (-words // 64), dtype=np.uint64),
     )
 

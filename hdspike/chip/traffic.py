@@ -83,7 +83,9 @@ def by_sender(times: NDArray[np.int64], sources: NDArray[np.int64]) -> NDArray[n
     """The packets core by core, of each in the order of time, equal times as given."""
     if np.any(times[1:] < times[:-1]):
         return np.lexsort((times, sources)).astype(np.int64)
-    small = np.uint16 if sources.size and sources.max() < 2**16 else np.int64  # small numbers are sorted faster
+    small = (
+        np.uint16 if sources.size and sources.max() < 2**16 else np.int64
+    )  # small numbers are sorted faster
     return np.argsort(sources.astype(small), kind="stable").astype(np.int64)
 
 

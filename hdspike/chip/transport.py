@@ -19,9 +19,9 @@ from hdspike.chip.grid import LOCAL, SIDES, Grid
 from hdspike.chip.latency import BINS, Latency, _bin
 from hdspike.chip.lean import inner_kernel, loop_kernel
 from hdspike.chip.mesh import _offer
-from hdspike.chip.routing import NO_WAY
+from hdspike.chip.routing import NO_WAY, check_reachable
+from hdspike.chip.state import FLIT, FULL, OVERFLOW, PACKET, SEEN, TRAFFIC, grid_state, rows
 from hdspike.chip.wheel import NONE
-from hdspike.chip.state import FLIT, OVERFLOW, PACKET, TRAFFIC, grid_state, rows
 
 __all__ = ["Step", "Transport"]
 
@@ -42,6 +42,8 @@ def _load(chip, sources, destinations, gaps, services):
     """The packets of a step, at their senders at time 0."""
     meter = chip.meter[0]
     meter["now"] = 0
+    if meter["sample_every"] > 0:
+        meter["sample_at"] = meter["sample_every"]
     for packet in range(len(sources)):
         link = np.int64(chip.core_link[destinations[packet]])
         one = chip.packets[packet]
@@ -95,6 +97,7 @@ class Transport:
         grid: the board.
         policy: ``"stall"``, packets wait for a free slot; or ``"drop"``, they are thrown away where the FIFO
             beyond a free link is full.
+        sample_ps: look at the queues every so often in each step, for ``occupancy``; by default never.
 
     Example: two packets from core 0 to core 1, one hop to the east. The second is ready 5 ps after the first has
     left, and is served behind it:
@@ -106,7 +109,7 @@ class Transport:
         ([114, 214], 214, 2)
     """
 
-    def __init__(self, grid: Grid, *, policy: str = "stall") -> None:
+    def __init__(self, grid: Grid, *, policy: str = "stall", sample_ps: int | None = None) -> None:
         if not isinstance(grid, Grid):
             raise TypeError(f"grid must be a Grid, not {type(grid).__name__}")
         check.one_of("policy", policy, ("stall", "drop"))
@@ -115,6 +118,9 @@ class Transport:
         self._state = grid_state(grid, packets=1024)
         self._state.meter["drops"] = int(policy == "drop")
         self._state.meter["paced"] = 1
+        if sample_ps is not None:
+            self._state.meter["sample_every"] = check.integer("sample_ps", sample_ps, low=1, high=LONGEST)
+        self._failed = ""
         self._none = body(0, np.empty(0, dtype=np.int32), None, limit=0)
         self._histogram = np.zeros(BINS, dtype=np.int64)
         self._sums = np.zeros(5, dtype=np.int64)
@@ -151,6 +157,8 @@ class Transport:
         service = check.array("service_ps", service_ps, np.int64, ndim=1)
         rest = self._idle if rest_ps is None else check.array("rest_ps", rest_ps, np.int64, ndim=1)
         packets = len(source)
+        if self._failed:
+            raise RuntimeError(f"this mesh stopped in {self._failed}; a new Transport begins anew")
         for name, values, high in (
             ("sources", source, self.grid.cores - 1),
             ("destinations", target, self.grid.cores - 1),
@@ -164,7 +172,7 @@ class Transport:
             if wanted and not (0 <= values.min() and values.max() <= high):
                 raise ValueError(f"{name} must be in [0, {high}], got {values.min()} … {values.max()}")
         if self._broken:
-            self._reachable(source, target)
+            check_reachable(self.grid, self._state.routes, source, target)
         if packets > len(self._state.flits):
             self._grow(packets)
         delivered = np.empty(packets, dtype=np.bool_)
@@ -174,7 +182,8 @@ class Transport:
             delivered, finished, self._histogram, self._sums,
         )  # fmt: skip
         if self._state.meter["fault"][0]:
-            raise_fault(self._state, f"step {self.steps}")
+            self._failed = f"step {self.steps}"
+            raise_fault(self._state, self._failed)
         self.steps += 1
         self.total_ps += int(end)
         return Step(delivered, finished, int(end))
@@ -184,23 +193,6 @@ class Transport:
         room = max(packets, 2 * len(self._state.flits))
         self._state = self._state._replace(flits=rows(room, FLIT), packets=rows(room, PACKET))
         self._state.meter["free"], self._state.meter["fresh"] = NONE, 0
-
-    def _reachable(self, source: NDArray[np.int64], target: NDArray[np.int64]) -> None:
-        """Raise where a packet cannot be sent or cannot arrive."""
-        tiles = self.grid.tile_of_core
-        for name, cores in (("sources", source), ("destinations", target)):
-            for i in np.flatnonzero(self.grid.dead[cores])[:1]:
-                raise ValueError(
-                    f"{name} must be cores that work, but core {cores[i]} is dead "
-                    f"(packet {i}, from core {source[i]} to core {target[i]})"
-                )
-        lost = np.flatnonzero(self._state.routes[tiles[source], tiles[target]] == NO_WAY)
-        for i in lost[:1]:
-            raise ValueError(
-                f"destinations must be reachable, but no way leads from core {source[i]} on tile "
-                f"{tiles[source[i]]} to core {target[i]} on tile {tiles[target[i]]} (packet {i}): "
-                "the links between them are dead"
-            )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -249,6 +241,25 @@ class Transport:
     def peak_occupancy(self) -> NDArray[np.int64]:
         """The most packets an input FIFO held: ``tile · ports + port``, then the cores."""
         return self._state.queues["peak"]
+
+    @property
+    def occupancy(self) -> dict[str, Any]:
+        """The queues at the samples: every ``sample_ps`` of a step, until its last packet is served.
+
+        ``samples`` how many; ``at_senders`` the mean number of packets at their senders; ``in_fifos`` that in all
+        FIFOs, slots on reserve included; ``histogram[n]`` how often a FIFO held ``n`` packets (the last: or more),
+        over all FIFOs and samples; ``per_link`` the mean in the FIFO at the end of each link.
+        """
+        seen = self._state.seen
+        samples = int(seen[0])
+        per_link = seen[SEEN + FULL + 1 :] / max(1, samples)
+        return {
+            "samples": samples,
+            "at_senders": int(seen[1]) / max(1, samples),
+            "in_fifos": float(per_link.sum()),
+            "histogram": seen[SEEN : SEEN + min(FULL, self.grid.fifo_depth) + 1].copy(),
+            "per_link": per_link,
+        }
 
     @property
     def latency(self) -> Latency:

@@ -1,10 +1,10 @@
 """What happens next on the mesh: a timing wheel with one event per place, in the order of (time, place).
 
-A place (a link, a core, a sender, an off-chip wire) waits for at most one event, so the events need no memory of
-their own: a row per place (``when``, and the place ``after`` it) and a list per slot of the wheel (``heads``). The wheel is hierarchical
-(Varghese and Lauck 1987): level 0 has 4096 slots of 2**shift ps each, the slots of level ``l + 1`` are as long as
-the whole of level ``l``, and an event sits in the lowest level that has its time and the present in one turn.
-When a slot of a higher level becomes the present, its events move down. Two bitmaps per level find the next slot.
+A place (a link, a core, a sender, an off-chip wire) waits for at most one event, so there is a row per place (``when``,
+and the place ``after`` it) and a list per slot of the wheel (``heads``). The wheel is hierarchical (Varghese and
+Lauck 1987): level 0 has 4096 slots of 2**shift ps each, the slots of level ``l + 1`` are as long as the whole of
+level ``l``, and an event sits in the lowest level that has its time and the present in one turn. When a slot of a
+higher level becomes the present, its events move down. Two bitmaps per level find the next slot.
 The events of one instant move to a bitmap over the places, from which the lowest is taken: any number of events of
 one time are ordered at the price of a few instructions each.
 """

@@ -39,6 +39,7 @@ def run(
     """What the child answered; see :mod:`hdspike.events.child`.
 
     Raises:
+        ImportError: a library is missing or broken.
         ValueError: the file is malformed, too large, or the child died, or took too long.
     """
     seconds = PATIENCE + path.stat().st_size / PACE if patience is None else patience
@@ -70,6 +71,8 @@ def run(
         raise ValueError(
             f"path must be well-formed, the decoder died of {path.name} (exit code {done.returncode})"
         )
+    if "missing" in answer:
+        raise ImportError(f"reading {path.name} failed, a library cannot be imported: {answer['missing']}")
     if "error" in answer:
         raise ValueError(f"path {answer['error']}, {path.name}: {answer['what']}")
     return answer

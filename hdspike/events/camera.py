@@ -1,5 +1,8 @@
 """Camera files through faery: AEDAT4, EVT 2 and 3, DAT and Event Stream; in a process of its own when reading.
 
+What is written is read back before the file gets its name: the encoders wrap times and pixels that overflow their
+fields without an error (EVT 3: pauses of over 16 s or pixels from 2048; DAT: times from 2³² µs).
+
 The extra is ``events``. faery (LGPL) is called as it is installed; it does not read EVT 2.1, see
 :mod:`hdspike.events.prophesee`.
 """
@@ -57,6 +60,7 @@ def write_camera(path: Path, recording: Recording, format: str, version: str | N
     for name, field in zip(("t", "x", "y", "on"), ("t", "x", "y", "p"), strict=True):
         packet[name] = events[field]
     size = (sensor.width, sensor.height)
+    wanted = from_structured(packet, sensor).events
     with replacing([path]) as (temporary,):
         try:
             faery.file_encoder.events_to_file(
@@ -67,3 +71,9 @@ def write_camera(path: Path, recording: Recording, format: str, version: str | N
             if isinstance(error, KeyboardInterrupt | SystemExit | OSError):
                 raise
             raise ValueError(f"events must fit the format {format}, they do not: {error}") from error
+        found = read_camera(temporary, format, None, max(1, len(wanted))).events
+        if not np.array_equal(found, wanted):  # the encoders cut what overflows their fields without a word
+            raise ValueError(
+                f"events must fit the format {version or format}, read back they differ: a time or a pixel is too "
+                f"large, or a pause too long for it (last time {events['t'].max(initial=0)} µs, {size[0]} × {size[1]})"
+            )

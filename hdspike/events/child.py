@@ -134,6 +134,8 @@ def main() -> None:
     limit(int(megabytes))
     try:
         answer = {"camera": camera, "hdf5": hdf5, "parquet": parquet}[job](path, out, kind, int(most))
+    except ImportError as error:
+        answer = {"missing": str(error)}
     except MemoryError:
         answer = {"error": "must be decodable in bounded memory", "what": f"it asks for over {megabytes} MB"}
     except BaseException as error:

@@ -104,7 +104,7 @@ def _times(t: Any, tick_ps: int, origin_ps: int | None) -> tuple[NDArray[np.int6
     if ticks.dtype.kind == "u":
         ticks = (ticks.astype(np.uint64) - np.uint64(whole)).astype(np.int64)  # wraps to the right difference
     else:
-        ticks = ticks.astype(np.int64) - np.int64(whole) if abs(whole) <= INT64 else ticks
+        ticks = ticks.astype(np.int64) - np.int64(whole)
     return ticks * np.int64(tick_ps) - np.int64(part), origin_ps
 
 
@@ -123,7 +123,8 @@ def to_structured(recording: Recording, *, tick_ps: int = MICROSECOND, dtype: An
     whole, part = divmod(recording.origin_ps, tick_ps)
     time = recording.events["time"]
     ticks = (time // tick_ps) + ((time % tick_ps + part) // tick_ps)
-    if len(ticks) and not -INT64 <= int(ticks.min()) + whole <= int(ticks.max()) + whole <= INT64:
+    ends = (int(ticks.min()) + whole, int(ticks.max()) + whole, whole) if len(ticks) else (0,)
+    if not -INT64 <= min(ends) <= max(ends) <= INT64:
         raise ValueError(f"origin_ps must leave times that fit int64, got {recording.origin_ps}")
     values = {"x": x, "y": y, "t": ticks + whole if len(ticks) else ticks, "p": p}
     out = np.empty(len(recording), dtype=kind)

@@ -4,7 +4,6 @@ A file written here begins with a comment line ``# {…}`` of JSON: format, vers
 """
 
 import csv
-import io
 import json
 from collections.abc import Iterator
 from itertools import chain
@@ -88,8 +87,6 @@ def _lines(first: bytes, file: Any) -> Iterator[bytes]:
 
 def write_csv(path: Path, recording: Recording) -> None:
     """Write ``time_ps,address`` rows."""
-    out = io.StringIO()
-    out.write(f"# {json.dumps(describe(recording))}\ntime_ps,address\n")
-    rows = np.stack([recording.events["time"], recording.events["address"].astype(np.int64)], axis=1)
-    np.savetxt(out, rows, fmt="%d", delimiter=",")
-    write_bytes(path, out.getvalue().encode())
+    times, addresses = (recording.events[field].tolist() for field in ("time", "address"))
+    rows = "".join([f"{time},{address}\n" for time, address in zip(times, addresses, strict=True)])
+    write_bytes(path, f"# {json.dumps(describe(recording))}\ntime_ps,address\n{rows}".encode())

@@ -1,7 +1,8 @@
 """The functional runners: no chip, exact, fast.
 
-:func:`simulate` runs a network of populations by a clock. A layer is asked query by query, and two forms of the same layer give the same :class:`~hdspike.network.Outcome`: :func:`run` walks the synapses of
-a network, :func:`run_dense` compares packed keys word by word.
+:func:`simulate` runs a network of populations by a clock. A layer is asked query by query, and two forms of the same
+layer give the same :class:`~hdspike.network.Outcome`: :func:`run` walks the synapses of a network, :func:`run_dense`
+compares packed keys word by word.
 """
 
 from typing import Any

@@ -4,8 +4,8 @@ In step ``t`` every population reads what arrived for it and fires; then every s
 arrives in step ``t + delay``. No delay is below 1, so the order of the populations within a step cannot matter.
 
 The kernel is one scattered addition per synaptic event. A row's slice and unsigned targets (no index can be negative)
-make it four times faster than the same loop over ``indptr`` with signed ones: LLVM then keeps bare pointers. Its bound is the load of a target and a weight (5 to 12
-bytes, streamed) and one addition in cache: ``benchmarks/chip.py`` states both beside the figure.
+make it four times faster than the same loop over ``indptr`` with signed ones: LLVM then keeps bare pointers. Its bound
+is the load of a target and a weight (5 to 12 bytes, streamed) and one addition in cache: ``benchmarks/chip.py`` states both beside the figure.
 """
 
 import hashlib

@@ -27,7 +27,8 @@ class Activity:
 
     ``spike_steps``, ``spike_neurons``: every spike (the sources' too), by step, then in the order of the
     populations and neurons; neurons are numbered through the network (``network.offsets``). ``counts``: ``fired``,
-    ``synaptic_events``, ``updates``, ``steps``, ``weight_updates`` (by learning). ``potentials`` ``(steps, watched)`` where they were asked for.
+    ``synaptic_events``, ``updates``, ``steps``, ``weight_updates`` (by learning). ``potentials``
+    ``(steps, watched)`` where they were asked for.
     ``truncated`` says that more spikes fell than the recording holds (all are counted).
     """
 

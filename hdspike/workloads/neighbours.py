@@ -23,9 +23,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from hdspike import check
 from hdspike.chip import Architecture, Placement
+from hdspike.chip.axons import axons
 from hdspike.chip.placement import placement
 from hdspike.network import Network, Population, Projection, Synapses
 from hdspike.network.neurons.loihi import LoihiSoma
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 CHIPS, PATTERNS, FEATURES, STEPS = 32, 76_800, 750, 60
+CHUNK = 4096  # vectors looked at at once
 STEP_S = 1e-6  # no decay reads it
 WIDEST = 4.0  # int8's 127 stands for so many standard deviations of the widest feature
 
@@ -140,24 +143,26 @@ def signed_synapses(weights: NDArray[np.int8]) -> Synapses:
 
 
 def strongest(vectors: NDArray[Any], ones: int) -> NDArray[np.int32]:
-    """The ``ones`` features of largest size and their signs, as active lines: ``(N, F)`` → rising ``(N, ones)``.
+    """The ``ones`` features of largest size and their signs, as active lines: ``(N, F)`` → ``(N, ones)``.
 
-    Feature f is line f where it is positive, line F + f where it is negative: a hypervector of ``BSDC(2F, ones)``
-    that needs no projection. Equal sizes go to the lower feature.
+    Feature f is line f where it is not negative, else line F + f: a hypervector of ``BSDC(2F, ones)`` that needs no
+    projection. The strongest comes before the others, so that fewer ones are a prefix. Of equal sizes the lower
+    feature comes before; which of equal ones is the last to be in is not defined.
     """
     given = np.asarray(vectors)
     if given.ndim != 2 or given.dtype.kind != "f":
         raise ValueError(f"vectors must be floats (N, F), got {given.dtype} of shape {given.shape}")
     width = given.shape[1]
     count = check.integer("ones", ones, low=1, high=width)
-    size = np.abs(given)
-    least = -np.partition(-size, count - 1, axis=1)[:, count - 1 : count]
-    equal = size == least
-    room = count - (size > least).sum(axis=1, keepdims=True)
-    kept = (size > least) | (equal & (np.cumsum(equal, axis=1) <= room))
-    feature = np.nonzero(kept)[1].reshape(len(given), count)
-    lines = feature + width * (np.take_along_axis(given, feature, axis=1) < 0)
-    return np.sort(lines, axis=1).astype(np.int32)
+    out = np.empty((len(given), count), dtype=np.int32)
+    for low in range(0, len(given), CHUNK):
+        part = given[low : low + CHUNK]
+        size = -np.abs(part)
+        feature = np.sort(np.argpartition(size, count - 1, axis=1)[:, :count], axis=1)
+        order = np.argsort(np.take_along_axis(size, feature, axis=1), axis=1, kind="stable")
+        feature = np.take_along_axis(feature, order, axis=1)
+        out[low : low + CHUNK] = feature + width * (np.take_along_axis(part, feature, axis=1) < 0)
+    return out
 
 
 def block_lines(codes: NDArray[Any], length: int) -> NDArray[np.int32]:
@@ -177,12 +182,12 @@ def sparse_synapses(active: NDArray[Any], lines: int) -> Synapses:
     total = check.integer("lines", lines, low=1)
     if given.size and not (0 <= given.min() and given.max() < total):
         raise ValueError(f"active must be in [0, {total}), got {given.min()} … {given.max()}")
-    flat = given.reshape(-1)
-    order = np.argsort(flat.astype(np.uint16) if total <= 2**16 else flat, kind="stable")
-    indptr = np.zeros(total + 1, dtype=np.int64)
-    np.cumsum(np.bincount(flat, minlength=total), out=indptr[1:])
-    order //= max(1, given.shape[1])
-    return Synapses(indptr, order.astype(np.int32), None, len(given))
+    starts = np.arange(len(given) + 1, dtype=np.int64) * given.shape[1]
+    rows = csr_array(
+        (np.ones(given.size, dtype=np.int8), given.reshape(-1), starts), shape=(len(given), total)
+    )
+    columns = rows.tocsc()
+    return Synapses(columns.indptr.astype(np.int64), columns.indices.astype(np.int32), None, len(given))
 
 
 def ask(
@@ -214,12 +219,10 @@ def spread(network: Network, architecture: Architecture) -> Placement:
             :func:`hdspike.chip.by_capacity`, which would fill fewer cores).
     """
     core = np.concatenate([np.arange(p.size) * architecture.cores // p.size for p in network.populations])
-    synapses = network.projections[0].synapses
-    where = core[network.offsets[1] :][synapses.targets]
-    held = np.bincount(where, minlength=architecture.cores)
-    reached = np.zeros((synapses.lines, architecture.cores), dtype=bool)
-    reached[np.repeat(np.arange(synapses.lines), np.diff(synapses.indptr)), where] = True
-    axes = reached.sum(axis=0)
+    table = axons(network, architecture, core.astype(np.int32))
+    axes = np.bincount(table.core)
+    held = np.zeros(architecture.cores, dtype=np.int64)
+    np.add.at(held, table.core, table.events)
     if architecture.input_axons is not None and axes.max(initial=0) > architecture.input_axons:
         raise ValueError(
             f"network must reach each core by at most {architecture.input_axons} lines, got {axes.max()}"

@@ -12,7 +12,9 @@ NONE32 = np.empty(0, i32)
 CALLS = {
     "functional.clocked._deliver": lambda: (INDPTR, TARGETS, WEIGHTS, FIRED, 2, np.zeros(2)),
     "functional.clocked._deliver_unit": lambda: (INDPTR, TARGETS, FIRED, 2, np.zeros(2)),
-    "functional.clocked._deliver_late": lambda: (INDPTR, TARGETS, WEIGHTS, np.ones(3, i32), FIRED, 2, np.zeros((2, 2)), 0),
+    "functional.clocked._deliver_late": lambda: (
+        INDPTR, TARGETS, WEIGHTS, np.ones(3, i32), FIRED, 2, np.zeros((2, 2)), 0,
+    ),
     "network.neurons.base._silent": lambda: (0.0,),
     "chip.barrier._send": lambda: (
         np.arange(2, dtype=i32), np.array([0, 2], i64), np.ones(2, np.uint8), np.ones(2, i64), np.ones(2, i64),

@@ -2,11 +2,12 @@
 
 Run: ``python -m tests.golden.brian2 [FILE]`` (exact integration, NumPy target).
 
-Brian2 compares thresholds *before* its synapses act; here the order of a step is state, synapses, thresholds, resets, so
-that what arrives in a step decides in that step, as in NEST and in our runner. Synapses then see the spikes of the step
-before: a delay of d steps is given as d − 1. The current of the second model must move the potential from the next
-step on: its synapses act at the end of the step, after the thresholds, where the delay is d. A neuron that fires in step
-t with n steps of refractoriness is free again in step t + n + 1; in Brian2's words that is a refractory time of n + 1.
+Brian2 compares thresholds *before* its synapses act; here the order of a step is state, synapses, thresholds,
+resets, so that what arrives in a step decides in that step, as in NEST and in our runner. Synapses then see the spikes
+of the step before: a delay of d steps is given as d − 1. The current of the second model must move the potential from
+the next step on: its synapses act at the end of the step, after the thresholds, where the delay is d. A neuron that
+fires in step t with n steps of refractoriness is free again in step t + n + 1; in Brian2's words that is a refractory
+time of n + 1.
 """
 
 import json

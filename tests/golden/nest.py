@@ -1,4 +1,6 @@
-"""The spikes of NEST on the random networks of ``random_network.py``; writes ``nest.json``. Run: ``python -m tests.golden.nest [FILE]``.
+"""The spikes of NEST on the random networks of ``random_network.py``; writes ``nest.json``.
+
+Run: ``python -m tests.golden.nest [FILE]``.
 
 NEST's time is that at which a step ends. Our step t is its interval (t·h, (t + 1)·h]: a neuron that fires in step t
 has the spike time (t + 1)·h, and a line of input that spikes in step t is a generator spike at (t + 1)·h.

@@ -25,13 +25,18 @@ RANDOM = 28  # networks on random chips
 SHIPPED = 12  # on the chips of the package
 COMPONENTS = ("total", "synapse", "dendrite", "soma", "network")
 HOPS = ("north", "east", "south", "west")
-LOIHI_CORES = {"1,4,16,16,4,1": (100, 1000, 37), "2,8,32,32,8,2": (37,), "1,4,8,8,2,1": (37,), "3,5,17,40,7,2": (37,)}
+LOIHI_CORES = {
+    "1,4,16,16,4,1": (37, 100, 1000),
+    "2,8,32,32,8,2": (37,),
+    "1,4,8,8,2,1": (37,),
+    "3,5,17,40,7,2": (37,),
+}
 
 
 def tool():
     """The package ``sanafe``, not this file."""
     sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != HERE]
-    import sanafe.layers  # noqa: PLC0415
+    import sanafe.layers
 
     return sanafe
 
@@ -83,9 +88,13 @@ def run_yaml(arch_text, net_text, steps, model="simple", shipped=""):
         chip = sanafe.SpikingChip(chip_of)
         chip.load(sanafe.load_net(str(net_file), chip_of))
         result = chip.sim(
-            steps, timing_model=model, processing_threads=1, spike_trace=True, potential_trace=True, perf_trace=True,
-            message_trace=True,
-        )  # fmt: skip
+            steps,
+            timing_model=model,
+            processing_threads=1,
+            spike_trace=True,
+            potential_trace=True,
+            perf_trace=True,
+        )
     trace = result["perf_trace"]
     return plain(result) | {
         "steps": steps,
@@ -93,11 +102,7 @@ def run_yaml(arch_text, net_text, steps, model="simple", shipped=""):
         "step_s": trace["sim_time"],
         "spikes": trains(result),
         "potentials": result["potential_trace"],
-        "messages": [
-            [m["generation_delay"], m["processing_delay"], m["src_core_id"], m["dest_core_id"], m["hops"], m["spikes"]]
-            for step in result["message_trace"] for m in step if not m["placeholder"]
-        ],
-    }  # fmt: skip
+    }
 
 
 def example(model):
@@ -109,6 +114,13 @@ def example(model):
         chip.load(net)
         result = chip.sim(100, timing_model=model, processing_threads=1, spike_trace=True)
     return plain(result) | {"spikes": trains(result)}
+
+
+def tutorial():
+    """The tutorial of the package."""
+    sanafe = tool()
+    net = (Path(sanafe.layers.__file__).parent / "examples" / "tutorial_snn.yaml").read_text()
+    return run_yaml("", net, 100, shipped="tutorial_arch.yaml")
 
 
 ONE_PACKET = """
@@ -131,10 +143,10 @@ mappings:
 """
 
 
-def gesture(cores, steps, model):
-    """G3: the DVS-gesture network on its Loihi, its layers on these numbers of cores."""
+def gesture(cores, all_steps):
+    """G3: the DVS-gesture network on its Loihi, its layers on these numbers of cores, for several lengths."""
     sanafe = tool()
-    import numpy  # noqa: PLC0415
+    import numpy
 
     folder = Path(sanafe.layers.__file__).parent / "examples"
     given = numpy.load(folder / "dvs_challenge.npz")
@@ -152,31 +164,41 @@ def gesture(cores, steps, model):
     every = chip_of.cores()
     for layer, count in zip(layers, (int(c) for c in cores.split(",")), strict=True):
         each = len(layer) // count
-        starts[layer.group.get_name()] = (numbers, len(layer))
+        starts[layer.group.get_name()] = numbers
         numbers += len(layer)
         for i, neuron in enumerate(layer):
             neuron.set_attributes(soma_hw_name="loihi_lif", log_spikes=True)
             neuron.map_to_core(every[first + min(i // each, count - 1)])
         first += count
+    out = []
+    for steps in all_steps:
+        simple, detailed = (
+            gesture_run(sanafe, chip_of, net, steps, model) for model in ("simple", "detailed")
+        )
+        digest = hashlib.sha256()
+        fired = dict.fromkeys(starts, 0)
+        for t, step in enumerate(simple["spike_trace"]):
+            for who in step:
+                fired[who.group_name] += 1
+            row = sorted(starts[who.group_name] + who.neuron_offset for who in step)
+            digest.update(f"{t}:{','.join(str(n) for n in row)}\n".encode())
+        out.append(plain(simple) | {
+            "steps": steps,
+            "cores": cores,
+            "hops": sum(simple["perf_trace"]["hops"]),
+            "detailed_s": detailed["sim_time"],
+            "fired_per_layer": list(fired.values()),
+            "spikes_sha256": digest.hexdigest(),
+        })  # fmt: skip
+    return out
+
+
+def gesture_run(sanafe, chip_of, net, steps, model):
+    """One run on a chip of its own."""
     with silence():
         chip = sanafe.SpikingChip(chip_of)
         chip.load(net)
-        result = chip.sim(steps, timing_model=model, processing_threads=1, spike_trace=True, perf_trace=True)
-    digest = hashlib.sha256()
-    fired = dict.fromkeys(starts, 0)
-    for t, step in enumerate(result["spike_trace"]):
-        row = []
-        for who in step:
-            fired[who.group_name] += 1
-            row.append(starts[who.group_name][0] + who.neuron_offset)
-        digest.update(f"{t}:{','.join(str(n) for n in sorted(row))}\n".encode())
-    return plain(result) | {
-        "steps": steps,
-        "cores": cores,
-        "hops": sum(result["perf_trace"]["hops"]),
-        "fired_per_layer": list(fired.values()),
-        "spikes_sha256": digest.hexdigest(),
-    }
+        return chip.sim(steps, timing_model=model, processing_threads=1, spike_trace=True, perf_trace=True)
 
 
 def costs(rng, *names):
@@ -205,7 +227,12 @@ def random_chip(rng):
         f"            - name: lif{i}\n              attributes: {{model: leaky_integrate_fire, {costs(rng, *names)}}}"
         for i in range(2)
     )
-    return width, height, cores, synapses.count("name"), f"""architecture:
+    return (
+        width,
+        height,
+        cores,
+        synapses.count("name"),
+        f"""architecture:
   name: random
   attributes: {{width: {width}, height: {height}, link_buffer_size: {rng.randint(1, 9)}{barrier}}}
   tile:
@@ -229,11 +256,13 @@ def random_chip(rng):
           axon_out:
             - name: out
               attributes: {{{costs(rng, "message_out")}}}
-"""
+""",
+    )
 
 
 def random_soma(rng, grid):
     """Random attributes of a leaky integrate-and-fire soma; numbers on a grid of 1/8 add without rounding."""
+
     def number(low, high):
         return round(rng.uniform(low, high) * 8) / 8 if grid else round(rng.uniform(low, high), 4)
 
@@ -283,12 +312,15 @@ def random_network(rng, tiles, cores, synapses, somas, source):
         text += [f"    - name: {name}", "      attributes: {log_spikes: true}", "      neurons:"]
         text += [f"        - {i}: [{random_input(rng)}]" for i in range(size)]
         sizes[name] = size
-        mapping += [f"{name}.{i}: [core: {core()}, soma: \"{source}[{3 * g + i}]\"]" for i in range(size)]
+        mapping += [f'{name}.{i}: [core: {core()}, soma: "{source}[{3 * g + i}]"]' for i in range(size)]
     cells = {}
     for g in range(rng.randint(1, 3)):
         name, size = f"g{g}", rng.randint(1, 9)
         unit = f", synapse_hw_name: {rng.choice(synapses)}" if rng.random() < 0.4 else ""
-        text += [f"    - name: {name}", f"      attributes: [log_spikes: true, log_potential: true, {random_soma(rng, grid)}{unit}]"]
+        text += [
+            f"    - name: {name}",
+            f"      attributes: [log_spikes: true, log_potential: true, {random_soma(rng, grid)}{unit}]",
+        ]
         text += ["      neurons:"]
         cut = rng.randint(0, size)
         if cut:
@@ -354,7 +386,7 @@ def random_case(seed):
 
 def apart(jobs):
     """Each job ``(function, arguments)`` in a process of its own, results in order."""
-    import multiprocessing  # noqa: PLC0415
+    import multiprocessing
 
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
@@ -370,22 +402,32 @@ def main():
     for tile, core in where:
         text = ONE_PACKET.format(tile=tile, core=core)
         simple, detailed = apart([(run_yaml, ("", text, 1, m, "loihi.yaml")) for m in ("simple", "detailed")])
-        one.append({"core": 4 * tile + core, "detailed_s": detailed["simulated_s"]} | simple)
+        one.append({"core": 4 * tile + core, "network": text, "detailed_s": detailed["simulated_s"]} | simple)
     models = ("simple", "detailed")
     first = dict(zip(models, apart([(example, (m,)) for m in models]), strict=True))
-    gestures = []
-    for cores, all_steps in LOIHI_CORES.items():
-        for steps in all_steps:
-            simple, detailed = apart([(gesture, (cores, steps, m)) for m in models])
-            gestures.append(simple | {"detailed_s": detailed["simulated_s"]})
-            print(cores, steps, simple["energy"]["total"], flush=True)
-    write("sanafe.json", {"tool": "sanafe 2.2.9", "example": first, "one_packet": one, "gesture": gestures})
+    (lesson,) = apart([(tutorial, ())])
+    gestures = [case for cases in apart([(gesture, job) for job in LOIHI_CORES.items()]) for case in cases]
+    write(
+        "sanafe.json",
+        {
+            "tool": "sanafe 2.2.9",
+            "example": first,
+            "tutorial": lesson,
+            "one_packet": one,
+            "gesture": gestures,
+        },
+    )
+    print("the fixed cases are written", flush=True)
     seeds = [*range(RANDOM), *range(1_000_000, 1_000_000 + SHIPPED)]
-    write("sanafe_random.json", {"tool": "sanafe 2.2.9", "cases": apart([(random_case, (s,)) for s in seeds])})
+    write(
+        "sanafe_random.json", {"tool": "sanafe 2.2.9", "cases": apart([(random_case, (s,)) for s in seeds])}
+    )
 
 
 def write(name, content):
-    (HERE / name).write_text(json.dumps(content, separators=(",", ":")).replace('{"seed"', '\n{"seed"') + "\n")
+    (HERE / name).write_text(
+        json.dumps(content, separators=(",", ":")).replace('{"seed"', '\n{"seed"') + "\n"
+    )
 
 
 if __name__ == "__main__":

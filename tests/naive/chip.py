@@ -167,21 +167,12 @@ class Mesh:
 
     def drain(self):
         while self.events:
-            self.now, address, _ = heapq.heappop(self.events)
+            time, address, _ = heapq.heappop(self.events)
+            self.passes(time)
+            self.now = time
             if address < self.routers:
-                packet, sink = self.flying[address], self.sink(address)
-                self.flying[address] = None
-                self.crossed[address] += 1
-                if sink[0] == "router":
-                    self.inputs[sink[1]].append(packet)
-                else:
-                    packet.arrived = packet.gone = self.now
-                    if sink[0] == "core":
-                        self.fifo[sink[1]].append(packet)
-                        self.start(sink[1])
-                    else:
-                        self.delivered += 1
-                        self.effect(None, packet)
+                packet, self.flying[address] = self.flying[address], None
+                self.crosses(address, packet)
             elif address < self.routers + self.c.cores:
                 core = address - self.routers
                 packet, self.serving[core] = self.serving[core], None
@@ -190,12 +181,35 @@ class Mesh:
                 self.served_packets[core] += 1
                 self.effect(core, packet)
                 self.start(core)
-            else:
+            elif address < 2 * self.routers + self.c.cores:
                 self.shown[address - self.routers - self.c.cores] = True
+            else:
+                self.comes_in(address - 2 * self.routers - self.c.cores)
             while any(self.try_link(link) for link in range(self.routers)):
                 pass  # `any` stops at the first, so the lowest link that can act does
         if self.injected != self.delivered + self.dropped + self.cancelled:
             raise RuntimeError("deadlock")
+
+    def passes(self, time):
+        pass
+
+    def crosses(self, link, packet):
+        """A packet leaves a link, which is free."""
+        self.land(link, packet)
+
+    def land(self, link, packet):
+        sink = self.sink(link)
+        self.crossed[link] += 1
+        if sink[0] == "router":
+            self.inputs[sink[1]].append(packet)
+            return
+        packet.arrived = packet.gone = self.now
+        if sink[0] == "core":
+            self.fifo[sink[1]].append(packet)
+            self.start(sink[1])
+        else:
+            self.delivered += 1
+            self.effect(None, packet)
 
     def service(self, core, packet):
         return packet.service

@@ -12,8 +12,9 @@ One model is one file. It states its parameters and state variables by name and 
 ``event(parameters, state, neuron, now, weight) -> fires``
     the event-driven kernel, for models whose state has an exact form between events: advance ``neuron`` from its
     last event (state row ``last``, seconds) to ``now`` (seconds), add ``weight``, and say whether it fires.
+    ``parameters`` and ``state`` are the same arrays as the clocked kernel's; a run uses one of the two kernels.
 
-A model without ``event`` runs on the clocked runners only.
+A model without ``event`` runs on the clocked runners only: it has none where a neuron could fire between events.
 
 The fast way to write ``step`` is one loop over all neurons without a branch, which LLVM turns into vector
 instructions: it writes bit 0 (updated) and bit 1 (fired) into ``updated``; :func:`_collect` then finds the few that

@@ -48,7 +48,7 @@ def _step(parameters, state, drive, updated, fired):
     leak, decay, period, force = parameters[4], parameters[5], parameters[6], parameters[7]
     low, low_reset, low_share = parameters[8], parameters[9], parameters[10]
     potential, current, left = state[0], state[1], state[2]
-    for n in range(len(drive)):
+    for n in range(len(drive)):  # two loops: more rows in one than LLVM is willing to tell apart
         arrived = drive[n]
         was = potential[n]
         wait = max(left[n] - 1.0, 0.0)
@@ -59,14 +59,20 @@ def _step(parameters, state, drive, updated, fired):
         v = v + bias[n] + u if free else v
         fires = free & (v > threshold[n])
         heard = (arrived != 0.0) | (not np.signbit(arrived))
-        active = fires | heard | (was != 0.0) | (bias[n] != 0.0) | (force[n] != 0.0)
-        v = v * share[n] + reset[n] if fires else v
-        v = v * low_share[n] + low_reset[n] if free & (v < low[n]) else v
+        active = fires | heard | (was != 0.0) | (bias[n] != 0.0)
         potential[n] = v
         current[n] = u + 0.0
-        left[n] = period[n] if fires else wait
+        left[n] = wait
         updated[n] = np.uint8(active) | (np.uint8(fires) << np.uint8(1))
         drive[n] = -0.0
+    for n in range(len(drive)):
+        fires = updated[n] & 2 != 0
+        v = potential[n]
+        v = v * share[n] + reset[n] if fires else v
+        v = v * low_share[n] + low_reset[n] if (left[n] == 0.0) & (v < low[n]) else v
+        potential[n] = v
+        left[n] = period[n] if fires else left[n]
+        updated[n] |= np.uint8(force[n] != 0.0)
     return _collect(updated, fired)
 
 

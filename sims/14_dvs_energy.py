@@ -1,0 +1,351 @@
+"""Where do the joules and the nanoseconds of a spiking network for gestures go, on a chip with a mesh?
+
+The DVS-gesture network that SANA-FE ships (18,678 neurons, 3.56 million synapses), its layers on 1, 4, 16, 16, 4 and 1
+cores of the chip `loihi-sanafe`, 1,000 steps with a barrier after each. Energy is counts × the constants of that
+chip's file; the total is that of SANA-FE 2.2.9 to nine digits. A layer is charged with the synapses that end in it, its
+somas, and the packets that it sends.
+
+Time is told in four models of the network-on-chip that build on each other. *simple*: the slowest core decides, sending
+or working. *in order*: a packet is worked on after it was sent, and one after another (our exact mesh, with hops that
+take no time and FIFOs without end). *hops*: with the times of the hops. *exact*: with FIFOs of 16 packets, that fill
+and hold up routers and senders. Beside it stands SANA-FE's 'detailed', a heuristic: there no queue ever fills, but a
+packet waits for a share of the mean work in flight along its way, and for all of what exceeds the FIFOs along it. What
+is left between it and the exact mesh is what that heuristic adds; in our mesh so long a time needs FIFOs of three.
+
+The same counts are priced a second time with the constants that Davies et al. published for Loihi in 2018, and with the
+time that they imply (its own exact run). Whiskers: 5th to 95th percentile, with the ranges of its file.
+
+Caveats. SANA-FE's constants hold no static power; that of `loihi` is a measurement of a whole chip beside
+pre-silicon energies of events. In SANA-FE every synapse of this network is charged 35.5 pJ, the unit that its file
+lists first, not the 24.0 pJ of its unit for convolutions; we follow. One input, that never changes: nothing here is a
+recording of a gesture. Without the fetched network this sim is skipped.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hdspike import substrate, workloads
+from hdspike.chip import Architecture, ChipActivity, by_hand
+from hdspike.chip import simulate as on_chip
+from hdspike.chip.axons import axons
+from hdspike.chip.barrier import hop_counts
+from hdspike.energy import by_unit, price
+from hdspike.network import Network
+from hdspike.plot.style import COLOURS, figure, note
+
+ENDLESS = 2**20
+DEPTHS = (1, 2, 3, 4, 8, 16, 64, 256, 1024)
+ORACLE = {  # SANA-FE 2.2.9 on this network, 1000 steps
+    "steps": 1000,
+    "joules": 3.440570683e-3,
+    "simple_s": 0.023951345,
+    "detailed_s": 0.025885154,
+}
+PARTS = ("at_sender", "in_mesh", "in_fifo", "in_service")
+PART_NAMES = ("waits at its sender", "in the mesh", "waits for its core", "is worked on")
+KINDS = ("synapse", "soma", "packets", "hops")
+KIND_NAMES = ("synapses", "somas", "packets sent", "hops")
+KIND_COLOURS = ("blue", "green", "orange", "purple")
+LAYER_LOOKS = (
+    ("black", "D"), ("sky", "o"), ("green", "s"), ("orange", "^"), ("purple", "v"), ("vermilion", "P"),
+)  # fmt: skip
+
+
+def layers(network: Network, chip: Architecture, run: ChipActivity) -> list[dict[str, Any]]:
+    """Joules of each population by component, and the mean work of each of its cores in a step."""
+    core, steps = run.placement.core, run.activity.steps
+    table = axons(network, chip, core)
+    rows = np.diff(table.indptr)
+    sent, source = np.repeat(run.fired, rows), np.repeat(core, rows)
+    sender = np.repeat(np.arange(network.neurons), rows)
+    out = []
+    for place, population in enumerate(network.populations):
+        low, high = int(network.offsets[place]), int(network.offsets[place + 1])
+        mine = np.unique(core[low:high])
+        synapse, soma, way_in, way_out = (
+            chip.units[chip.unit_of(int(mine[0]), kind)]
+            for kind in ("synapse", "soma", "axon_in", "axon_out")
+        )
+        count = {name: run.per_core[name][mine] for name in run.per_core}
+        own = (sender >= low) & (sender < high)
+        hops = hop_counts(chip, source[own], table.core[own], sent[own])
+        accesses = np.bincount(core[low:high], minlength=chip.cores)[mine] * steps
+        sending = (
+            accesses * soma.access_ps
+            + count["updates"] * soma.update_ps
+            + count["fired"] * soma.event_ps
+            + count["packets_out"] * way_out.event_ps
+        )
+        working = count["packets_in"] * way_in.event_ps + count["synaptic_events"] * synapse.event_ps
+        out.append(
+            {
+                "name": population.name,
+                "neurons": population.size,
+                "fired": int(count["fired"].sum()),
+                "synapse": float(count["synaptic_events"].sum() * synapse.event_j),
+                "soma": float(
+                    accesses.sum() * soma.access_j
+                    + count["updates"].sum() * soma.update_j
+                    + count["fired"].sum() * soma.event_j
+                ),
+                "packets": float(count["packets_out"].sum() * way_out.event_j),
+                "hops": float((hops * chip.hop_j).sum()),
+                "sending_us": sending / steps / 1e6,
+                "working_us": working / steps / 1e6,
+            }
+        )
+    return out
+
+
+def bills(run: ChipActivity, loihi_s: float, seed: int) -> list[dict[str, Any]]:
+    """The counts of a run, priced on both chips."""
+    counts = run.counts
+    shared = {name: counts[name] for name in ("packets", "hops_east_west", "hops_north_south")}
+    own = {
+        "synaptic_events_dense": counts["synaptic_events"],
+        "accesses": counts["accesses"],
+        "updates": counts["updates"],
+        "fired": counts["fired"],
+    }
+    published = {
+        "synaptic_events": counts["synaptic_events"],
+        "updates_active": counts["updates"],
+        "updates_inactive": counts["accesses"] - counts["updates"],
+    }
+    out = []
+    for name, some, seconds in (
+        ("loihi-sanafe", own, run.simulated_ps * 1e-12),
+        ("loihi", published, loihi_s),
+    ):
+        sheet = substrate.load(name)
+        amounts = some | shared
+        bill = price(amounts, sheet, seconds=seconds, rng=seed)
+        parts = dict.fromkeys((*KINDS, "static"), 0.0)
+        for key, amount in amounts.items():
+            kind = key if key == "packets" else "hops" if key.startswith("hops") else "soma"
+            kind = "synapse" if key.startswith("synaptic") else kind
+            parts[kind] += amount * sheet.si(f"energy.{key}")
+        parts["static"] = bill.components.get("static", 0.0)
+        out.append({"chip": name, "title": sheet.title, **bill.as_json(), "parts": parts})
+    return out
+
+
+def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
+    """The network on the chip: its energy, and its time under one model after another."""
+    job = workloads.build("dvs-gesture")
+    network, cores = job.network, job.cores
+    assert cores is not None
+    chip = Architecture.from_substrate(substrate.load("loihi-sanafe"))
+    still = replace(chip, hop_ps=np.zeros_like(chip.hop_ps))
+    steps = 40 if quick else 1000
+    placed = by_hand(network, chip, cores)
+
+    def run(where: Architecture, noc: str, **options: Any) -> ChipActivity:
+        return on_chip(network, where, steps, placement=placed, noc=noc, **options)
+
+    simple, exact = run(chip, "simple"), run(chip, "exact")
+    models = {
+        "simple": simple,
+        "in order": run(still, "exact", fifo_depth=ENDLESS),
+        "hops": run(chip, "exact", fifo_depth=ENDLESS),
+        "exact": exact,
+    }
+    published = Architecture.from_substrate(substrate.load("loihi"))
+    theirs = on_chip(network, published, steps, placement=by_hand(network, published, cores), noc="exact")
+    sweep = []
+    for depth in (1, 4, 16, 64) if quick else DEPTHS:
+        one = run(chip, "exact", fifo_depth=depth)
+        packets = one.counts["packets"]
+        sweep.append(
+            {
+                "depth": depth,
+                "seconds": one.simulated_ps * 1e-12,
+                "mean_ns": {part: one.network["latency_parts_ps"][part] / packets / 1000 for part in PARTS},
+                "p99_ns": one.network["latency_ps"]["p99"] / 1000,
+            }
+        )
+    joules = by_unit(simple)
+    tiles = len(np.unique(chip.tile_of_core[placed.cores_used]))
+    return {
+        "steps": steps,
+        "cores": list(cores),
+        "counts": simple.counts,
+        "joules": joules,
+        "apart": abs(joules["total"] / ORACLE["joules"] - 1) if steps == ORACLE["steps"] else None,
+        "layers": layers(network, chip, simple),
+        "bills": bills(exact, theirs.simulated_ps * 1e-12, seed),
+        "models": {name: one.simulated_ps * 1e-12 for name, one in models.items()},
+        "barriers_s": steps * chip.barrier_ps(tiles) * 1e-12,
+        "oracle": ORACLE if steps == ORACLE["steps"] else None,
+        "sweep": sweep,
+        "network": {k: exact.network[k] for k in ("latency_ps", "busiest_link", "fullest_fifo")},
+        "exact_over_simple": {
+            "least": float((exact.step_ps / simple.step_ps).min()),
+            "most": float((exact.step_ps / simple.step_ps).max()),
+        },
+    }
+
+
+def draw(numbers: dict[str, Any]) -> Figure:
+    """Six panels: joules by layer and by price list, work by core; time by model, by FIFO depth, step by step."""
+    fig, axes = figure(2, 3, size=(15.5, 9.2))
+    steps, found = numbers["steps"], numbers["layers"]
+
+    ax = axes[0, 0]
+    left = np.zeros(len(found))
+    rows = np.arange(len(found))
+    for kind, name, colour in zip(KINDS, KIND_NAMES, KIND_COLOURS, strict=True):
+        part = 1e3 * np.array([layer[kind] for layer in found])
+        ax.barh(rows, part, left=left, color=COLOURS[colour], label=name)
+        left += part
+    for row, total in zip(rows, left, strict=True):
+        ax.text(total + 0.01 * left.max(), row, f"{total:.3g} mJ", va="center", fontsize=9.5)
+    ax.set_yticks(rows, [f"{one['name']}\n{one['neurons']:,} neurons" for one in found], fontsize=9)
+    ax.invert_yaxis()
+    ax.set(title=f"Energy by layer, {steps:,} steps", xlabel="energy (mJ)", xlim=(0, 1.22 * left.max()))
+    ax.set_ylabel("layer")
+    ax.legend(loc="lower right", frameon=False, fontsize=9)
+
+    ax = axes[0, 1]
+    names = dict(zip((*KINDS, "static"), (*KIND_NAMES, "static power"), strict=True))
+    colours = dict(zip((*KINDS, "static"), (*KIND_COLOURS, "grey"), strict=True))
+    for place, bill in enumerate(numbers["bills"]):
+        column, base = 1.35 * place, 0.0
+        for kind, joules in bill["parts"].items():
+            ax.bar(
+                column, 1e3 * joules, 0.55, bottom=base, color=COLOURS[colours[kind]],
+                label=names[kind] if place else None,
+            )  # fmt: skip
+            base += 1e3 * joules
+        low, nominal, high = (1e3 * bill[name] for name in ("low", "nominal", "high"))
+        ax.errorbar(
+            column + 0.36, nominal, yerr=[[nominal - low], [high - nominal]], color=COLOURS["black"], marker="o",
+            capsize=4, markersize=5,
+        )  # fmt: skip
+        ax.annotate(f"{nominal:.2f} mJ", (column + 0.36, nominal), xytext=(7, -3), textcoords="offset points")
+    titles = [f"{b['chip']}\n{1e3 * b['seconds']:.1f} ms" for b in numbers["bills"]]
+    ax.set_xticks([1.35 * i for i in range(len(titles))], titles)
+    top = max(bill["high"] for bill in numbers["bills"])
+    ax.set(title="The same counts, two price lists (ledger: circuit)", ylabel="energy (mJ)", xlim=(-0.5, 2.4))
+    ax.set_ylim(0, 1.5e3 * top)
+    ax.legend(loc="upper left", frameon=False, fontsize=9)
+
+    ax = axes[0, 2]
+    for (colour, marker), layer in zip(LAYER_LOOKS, found, strict=True):
+        ax.plot(
+            layer["sending_us"], layer["working_us"], marker, color=COLOURS[colour], markersize=6,
+            label=layer["name"], linestyle="none",
+        )  # fmt: skip
+    mean = (numbers["models"]["simple"] - numbers["barriers_s"]) / steps * 1e6
+    most = 1.1 * max(mean, *(max(one["working_us"]) for one in found))
+    ax.plot(
+        [0, mean, mean],
+        [mean, mean, 0],
+        color=COLOURS["grey"],
+        linestyle=":",
+        label="mean step, without its barrier",
+    )
+    ax.plot([0, most], [0, most], color=COLOURS["grey"], linewidth=0.8)
+    ax.set(title="Work of each core in a mean step", xlabel="visiting neurons and sending (µs)")
+    ax.set(ylabel="receiving and adding up (µs)", xlim=(0, most), ylim=(0, most))
+    ax.legend(loc="lower right", frameon=False, fontsize=9)
+
+    ax = axes[1, 0]
+    models = numbers["models"]
+    base = models["simple"]
+    rows_shown = [
+        ("simple", 0.0, base, "blue"),
+        ("+ in order", base, models["in order"], "green"),
+        ("+ hops", models["in order"], models["hops"], "orange"),
+        ("+ FIFOs of 16 = exact", models["hops"], models["exact"], "vermilion"),
+    ]
+    oracle = numbers["oracle"]
+    if oracle:
+        rows_shown.append(("SANA-FE 'detailed'", models["exact"], oracle["detailed_s"], "grey"))
+    for row, (_, begin, end, colour) in enumerate(rows_shown):
+        ax.barh(row, 1e3 * (end - begin), left=1e3 * begin, color=COLOURS[colour], height=0.6)
+        change = f"{1e3 * end:.3f} ms" + (f"  (+{100 * (end - begin) / base:.2f} %)" if row else "")
+        ax.text(1e3 * end + 0.004e3 * base, row, change, va="center", fontsize=9.5)
+    if oracle:
+        ax.plot(
+            [1e3 * oracle["simple_s"]], [0], "|", color=COLOURS["black"], markersize=20, markeredgewidth=2,
+            label="SANA-FE 'simple'",
+        )  # fmt: skip
+        ax.legend(loc="upper right", frameon=False, fontsize=9, markerscale=0.5)
+    ax.set_yticks(range(len(rows_shown)), [name for name, *_ in rows_shown])
+    ax.invert_yaxis()
+    last = rows_shown[-1][2]
+    ax.set(
+        title=f"Time of {steps:,} steps, effect by effect",
+        xlabel="simulated time (ms; the axis does not begin at 0)",
+    )
+    ax.set(
+        ylabel="model",
+        xlim=(0.97e3 * base, 1e3 * (last + 0.65 * (last - 0.97 * base))),
+    )
+
+    ax = axes[1, 1]
+    sweep = numbers["sweep"]
+    place = np.arange(len(sweep))
+    bottom = np.zeros(len(sweep))
+    for part, name, colour in zip(PARTS, PART_NAMES, ("sky", "orange", "purple", "green"), strict=True):
+        amount = np.array([one["mean_ns"][part] for one in sweep]) / 1000
+        ax.bar(place, amount, 0.7, bottom=bottom, color=COLOURS[colour], label=name)
+        bottom += amount
+    ax.set_xticks(place, [str(one["depth"]) for one in sweep])
+    ax.set(
+        title="Where a mean packet spends its time", xlabel="FIFO depth (packets)", ylabel="mean time (µs)"
+    )
+    ax.set_ylim(0, 1.1 * bottom.max())
+    ax.legend(loc="upper left", frameon=False, fontsize=9)
+
+    ax = axes[1, 2]
+    ax.plot(
+        place, [1e3 * one["seconds"] for one in sweep], "o-", color=COLOURS["vermilion"], label="exact mesh"
+    )
+    if oracle:
+        ax.axhline(
+            1e3 * oracle["detailed_s"], color=COLOURS["grey"], linestyle="--", label="SANA-FE 'detailed' (FIFOs of 16)"
+        )  # fmt: skip
+    ax.axhline(1e3 * base, color=COLOURS["blue"], linestyle=":", label="'simple', either tool")
+    for one, at in zip(sweep, place, strict=True):
+        if one["depth"] not in (1, 2, 4, 16, 1024):
+            continue
+        ax.annotate(
+            f"+{100 * (one['seconds'] / base - 1):.1f} %", (at, 1e3 * one["seconds"]), xytext=(0, 8), fontsize=9,
+            textcoords="offset points", ha="left" if at < 2 else "center", color=COLOURS["vermilion"],
+        )  # fmt: skip
+    ax.set_xticks(place, [str(one["depth"]) for one in sweep])
+    high = max(one["seconds"] for one in sweep)
+    ax.set(title="What shorter FIFOs cost", xlabel="FIFO depth (packets)")
+    ax.set(
+        ylabel=f"simulated time of {steps:,} steps (ms)",
+        ylim=(0.97e3 * base, 1e3 * (high + 0.1 * (high - base))),
+    )
+    ax.legend(loc="upper right", frameon=False, fontsize=9)
+
+    total, counts = numbers["joules"]["total"], numbers["counts"]
+    beside = ""
+    if oracle:
+        beside = f" (SANA-FE the same, {numbers['apart']:.0e} apart)"
+    latency, ratio = numbers["network"]["latency_ps"], numbers["exact_over_simple"]
+    least, most = ratio["least"], ratio["most"]
+    note(
+        fig,
+        f"DVS-gesture on loihi-sanafe, {sum(numbers['cores'])} cores, {steps:,} steps: {counts['fired']:,} fired, "
+        f"{counts['packets']:,} packets, {counts['synaptic_events']:,} synaptic events; {1e3 * total:.6g} mJ{beside}; "
+        "whiskers: 5th to 95th percentile of the constants.\n"
+        f"Exact mesh: latency of a packet p50 {latency['p50'] / 1e6:.2f} µs, p99 {latency['p99'] / 1e6:.2f} µs; "
+        f"the busiest link is busy {100 * numbers['network']['busiest_link']:.0f} % of the time; a step "
+        f"takes {least:.2f} to {most:.2f} times that of 'simple'.",
+    )
+    return fig
+
+
+if __name__ == "__main__":
+    from hdspike.sim import main
+
+    main(__file__)
