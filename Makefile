@@ -41,11 +41,15 @@ figures: $(VENV)/test-installed
 	for sim in sims/[0-9]*.py; do $(BIN)/python $$sim --out figures || exit 1; done
 	$(BIN)/python docs/write.py
 
-# Every kernel beside its peers (torchhd, faiss, CBHV), and a memory of a million items. Wants an idle machine.
-bench: $(VENV)/bench-installed
+# Every kernel beside its peers (torchhd, faiss, CBHV), a memory of a million items, and the chip beside SANA-FE, NEST
+# and Brian2. Wants an idle machine.
+bench: $(VENV)/bench-installed $(VENV)/brian/installed
 	@mkdir -p figures/bench
 	$(BIN)/python benchmarks/bits.py --json figures/bench/bits.json
 	$(BIN)/python benchmarks/million.py --json figures/bench/million.json
+	$(BIN)/hdspike data fetch dvs-gesture
+	$(BIN)/python benchmarks/chip.py --json figures/bench/chip.json --figure figures/bench/chip_events.svg \
+	  --brian-python $(VENV)/brian/bin/python
 
 # Ten million random operations beside bitarray.
 oracle: $(VENV)/test-installed
@@ -65,6 +69,12 @@ $(VENV)/test-installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/bench-installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/installed
+
+# Brian2 2.9 needs NumPy below 2, so it lives by itself; it compiles what it generates, with a C++ compiler.
+$(VENV)/brian/installed: | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/brian
+	$(VENV)/brian/bin/python -m pip install --quiet --disable-pip-version-check "brian2==2.9.*" "numpy<2" cython setuptools
+	@touch $@
 
 $(VENV)/dev-installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"

@@ -13,8 +13,9 @@ What is timed. SANA-FE: ``sim``, from rest; our whole ``simulate``. Load: SANA-F
 which prepares anew each time, as our ``simulate`` does, and in a row of its own the loop over the steps alone.
 No peer records spikes while it is timed; we always do.
 
-Rows: ``{workload, size, peer, ours_s, peer_s, ratio, bar, aim, bound, bound_ratio, gbs, threads, rate, unit}``.
-ratio = peer ÷ ours; bound_ratio = our time ÷ what ``chip_bounds.py`` allows in the same run; rate = units per second.
+Rows: ``{workload, size, peer, ours_s, peer_s, ratio, bar, aim, bound, bound_ratio, gbs, threads, rate, unit}``, as in
+``bits.py``. ratio = peer ÷ ours; bound_ratio = our time ÷ what ``chip_bounds.py`` allows in the same run; rate = units
+per second. Rows of the cost per synaptic event hold what the figure draws under ``point``.
 """
 
 import argparse
@@ -95,9 +96,13 @@ def row(
 def must_agree(what: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     """Raise where the two sides did not do the same work."""
     for name, value in ours.items():
-        same = value == theirs[name] if isinstance(value, int | list) else abs(value / theirs[name] - 1) < 1e-6
+        same = (
+            value == theirs[name] if isinstance(value, int | list) else abs(value / theirs[name] - 1) < 1e-6
+        )
         if not same:
-            shown = (value, theirs[name]) if isinstance(value, int | float) else (len(value), len(theirs[name]))
+            shown = (
+                (value, theirs[name]) if isinstance(value, int | float) else (len(value), len(theirs[name]))
+            )
             raise AssertionError(f"{what}: {name} must agree, ours {shown[0]}, theirs {shown[1]}")
 
 
@@ -245,7 +250,11 @@ def queue(settings: Settings, peers: dict[str, Peer | None]) -> Iterator[dict[st
     """The event queue beside a binary heap in the same language (see event_queue.py)."""
     for found in event_queue.rows(2 * settings.rounds + 1, settings.pending):
         octets = 32 * found["pending"]
-        times = {"ours_s": found["queue_ns"] * 1e-9, "peer_s": found["heap_ns"] * 1e-9, "ratio": found["ratio"]}
+        times = {
+            "ours_s": found["queue_ns"] * 1e-9,
+            "peer_s": found["heap_ns"] * 1e-9,
+            "ratio": found["ratio"],
+        }
         yield row(f"event queue, {found['delays']} delays", f"{found['pending']:,} pending, one hold", "binary heap",
                   times, bound="one dependent load", bound_s=load_ns(octets) * 1e-9, octets=64, amount=1,
                   unit="holds", bar=2.0, aim=5.0)  # fmt: skip
@@ -254,7 +263,9 @@ def queue(settings: Settings, peers: dict[str, Peer | None]) -> Iterator[dict[st
 def mesh(settings: Settings, peers: dict[str, Peer | None]) -> Iterator[dict[str, Any]]:
     """Uniform traffic through a mesh at one and a half times what its middle links carry."""
     side, packets = settings.mesh
-    config = replace(ChipConfig.from_substrate(substrate.load("loihi")), columns=side, rows=side, cores_per_tile=4)
+    config = replace(
+        ChipConfig.from_substrate(substrate.load("loihi")), columns=side, rows=side, cores_per_tile=4
+    )
     rng = np.random.default_rng(3)
     slowest = max(config.hop_east_west_ps, config.hop_north_south_ps)
     per_ps = 1.5 * 4 * side / slowest
@@ -274,7 +285,18 @@ def mesh(settings: Settings, peers: dict[str, Peer | None]) -> Iterator[dict[str
               unit="hops", aim=None)  # fmt: skip
 
 
-WORKLOADS = (gesture, sparse, queue, mesh)
+def events(settings: Settings, peers: dict[str, Peer | None]) -> Iterator[dict[str, Any]]:
+    """The cost of a synaptic event against the size of the network (see chip_events.py)."""
+    for point in chip_events.points(settings.rounds, sizes=settings.sizes, events=settings.events):
+        size = f"{point['synapses']:,} synapses, {100 * point['active_share']:g} % active"
+        bound, least = max((point["add_ns"], "one addition"), (point["stream_ns"], "5 bytes streamed"))[::-1]
+        times = {"ours_s": point["run_ns"] * 1e-9, "peer_s": None, "ratio": None}
+        found = row("a synaptic event", size, "", times, bound=bound, bound_s=least * 1e-9, octets=5, amount=1,
+                    unit="synaptic events")  # fmt: skip
+        yield {**found, "point": point}
+
+
+WORKLOADS = (gesture, sparse, queue, mesh, events)
 
 
 def line(found: dict[str, Any]) -> str:
@@ -297,18 +319,24 @@ def main() -> None:
     """Measure, print a table, and write the rows and the figure where asked."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, help="file for the rows")
-    parser.add_argument("--figure", type=Path, help="file for the cost per synaptic event against size, as SVG")
+    parser.add_argument(
+        "--figure", type=Path, help="file for the cost per synaptic event against size, as SVG"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="timings of each pair")
     parser.add_argument("--only", default="", help="workloads whose function's name contains this")
     for name in MODULES:
-        parser.add_argument(f"--{name}-python", metavar="PATH", help=f"the interpreter that has {MODULES[name]}")
+        parser.add_argument(
+            f"--{name}-python", metavar="PATH", help=f"the interpreter that has {MODULES[name]}"
+        )
     given = parser.parse_args()
     numba.set_num_threads(1)
     settings = Settings(rounds=given.rounds)
     chosen = [w for w in WORKLOADS if given.only in w.__name__]
     needed = {"gesture": ("sanafe",), "sparse": ("nest", "brian")}
     wanted = {name for w in chosen for name in needed.get(w.__name__, ())}
-    peers = {name: find(name, getattr(given, f"{name}_python")) if name in wanted else None for name in MODULES}
+    peers = {
+        name: find(name, getattr(given, f"{name}_python")) if name in wanted else None for name in MODULES
+    }
     absent = [name for name in wanted if peers[name] is None]
     if absent:
         print(f"peer absent: {', '.join(sorted(absent))}")
@@ -318,15 +346,11 @@ def main() -> None:
         for found in workload(settings, peers):
             rows.append(found)
             print(line(found), flush=True)
-    events = []
-    if given.only in "events":
-        for point in chip_events.points(given.rounds, sizes=settings.sizes, events=settings.events):
-            events.append(point)
-            print("  ".join(f"{name} {value:g}" for name, value in point.items()), flush=True)
     if given.json:
-        write_text(given.json, json.dumps({"rows": rows, "events": events}, indent=1) + "\n")
-    if given.figure and events:
-        save(chip_events.draw(events), given.figure)
+        write_text(given.json, json.dumps(rows, indent=1) + "\n")
+    points = [found["point"] for found in rows if "point" in found]
+    if given.figure and points:
+        save(chip_events.draw(points), given.figure)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,13 @@ def draw(numbers: list[dict[str, Any]]) -> Figure:
                 markerfacecolor="none")  # fmt: skip
     some = [p for p in numbers if p["active_share"] == 0.1]
     x = [p["synapses"] for p in some]
-    ax.plot(x, [p["add_ns"] for p in some], ":", color=COLOURS["black"], label="bound: one addition to a random sum")
+    ax.plot(
+        x,
+        [p["add_ns"] for p in some],
+        ":",
+        color=COLOURS["black"],
+        label="bound: one addition to a random sum",
+    )
     ax.plot(x, [p["stream_ns"] for p in some], "-.", color=COLOURS["grey"], label="bound: 5 bytes streamed")
     ax.set(xscale="log", yscale="log", xlabel="synapses of the network", ylabel="ns per synaptic event",
            title="What a synaptic event costs, by the size of the network")  # fmt: skip

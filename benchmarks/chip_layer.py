@@ -45,7 +45,9 @@ def layer(
 def network(given: dict[str, NDArray[Any]]) -> Network:
     """The layer as a network of ours."""
     size = int(given["size"])
-    synapses = Synapses.from_pairs(given["line"], given["target"], shape=(size, size), weights=given["weight"])
+    synapses = Synapses.from_pairs(
+        given["line"], given["target"], shape=(size, size), weights=given["weight"]
+    )
     source = Recorded.in_steps(given["spike_step"], given["spike_line"], step_ps=STEP_PS)
     cells = Leaky(tau_s=float(given["tau_s"]), threshold=float(given["threshold"]))
     return Network(

@@ -37,7 +37,9 @@ class Peer:
         while line and not line.startswith("{"):  # what the tool printed while it was imported
             line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name} ended with code {self.process.wait()} at the command {command!r}")
+            raise RuntimeError(
+                f"{self.name} ended with code {self.process.wait()} at the command {command!r}"
+            )
         answer: dict[str, Any] = json.loads(line)
         return answer
 

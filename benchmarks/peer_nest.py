@@ -45,7 +45,9 @@ def run(path, record=False):
     nest.Cleanup()
     out = {"seconds": seconds, "load_s": ready - begun}
     if record:
-        times = np.rint(recorder.events["times"]).astype(int) - 1  # the injector's step t is NEST's time t + 1
+        times = (
+            np.rint(recorder.events["times"]).astype(int) - 1
+        )  # the injector's step t is NEST's time t + 1
         neurons = recorder.events["senders"] - cells[0].global_id
         order = np.lexsort((neurons, times))
         out.update(spike_steps=times[order].tolist(), spike_neurons=neurons[order].tolist())

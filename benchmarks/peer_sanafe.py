@@ -20,9 +20,13 @@ def load(cores):
     network, chip = sanafe.Network(), sanafe.load_arch(EXAMPLES / "loihi.yaml")
     settings = [{"threshold": float(t), "reset": 0.0, "leak_decay": 1.0} for t in arrays["thresholds"]]
     made = [layers.Input2D(network, 32, 32, 1, **settings[0])]
-    for name, stride, chosen in zip(("conv1", "conv2", "conv3", "conv4"), (2, 1, 1, 1), settings[1:], strict=False):
+    for name, stride, chosen in zip(
+        ("conv1", "conv2", "conv3", "conv4"), (2, 1, 1, 1), settings[1:], strict=False
+    ):
         made.append(
-            layers.Conv2D(network, made[-1], arrays[name], stride_width=stride, stride_height=stride, **chosen)
+            layers.Conv2D(
+                network, made[-1], arrays[name], stride_width=stride, stride_height=stride, **chosen
+            )
         )
     made.append(layers.Dense(network, made[-1], 11, arrays["dense1"], **settings[5]))
     for neuron, bias in zip(made[0], arrays["inputs"], strict=True):

@@ -139,7 +139,9 @@ def languages(n: dict[str, Any]) -> str:
 def spent(seconds: float) -> str:
     """A time in the unit that fits it."""
     unit, scale = next(
-        (u, s) for u, s in (("s", 1), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9)) if seconds * s >= 0.9995
+        (u, s)
+        for u, s in (("s", 1), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9), ("ps", 1e12))
+        if seconds * s >= 0.9995
     )
     return f"{seconds * scale:.3g} {unit}"
 
@@ -174,6 +176,27 @@ def bench_short(rows: list[dict[str, Any]]) -> str:
     return (
         table(*lines)
         + "\n\n*`make bench`, medians of paired runs; bounds and bars in [docs/bits.md](docs/bits.md).*"
+    )
+
+
+def chip_bench(rows: list[dict[str, Any]]) -> str:
+    """The chip and its runners beside their peers, as measured by `make bench`."""
+    lines = [("workload", "size", "peer", "ours", "peer's", "ratio", "asked", "per second", "time ÷ bound")]
+    for r in rows:
+        asked = [
+            f"≥ {r['bar']:g}" + (f", aim {r['aim']:g}" if r["aim"] else "") if r["bar"] is not None else ""
+        ]
+        if r["ratio"] is not None and r["bar"] is not None and r["ratio"] < r["bar"]:
+            asked.append("**missed**")
+        if r["peer"] and r["ratio"] is None:
+            asked.append("peer absent")
+        lines.append(
+            (r["workload"], r["size"], r["peer"], spent(r["ours_s"]), "" if r["peer_s"] is None else spent(r["peer_s"]),
+             "" if r["ratio"] is None else f"{r['ratio']:.3g}×", ", ".join(a for a in asked if a),
+             f"{r['rate'] / 1e6:.3g} M {r['unit']}", f"{r['bound_ratio']:.3g} of {r['bound']}")
+        )  # fmt: skip
+    return (
+        table(*lines) + "\n\n*Medians of paired runs, `make bench`. A ratio above 1 says that we are faster.*"
     )
 
 
@@ -231,6 +254,9 @@ def main() -> None:
     found = {name: json.loads((benched / f"{name}.json").read_text("utf-8")) for name in ("bits", "million")}
     fill(ROOT / "README.md", {"bench": bench_short(found["bits"])})
     fill(ROOT / "docs" / "bits.md", {"bench": bench(found["bits"]), "million": million(found["million"])})
+    chip = benched / "chip.json"
+    if chip.exists():  # its peers and data are not on every machine
+        fill(ROOT / "docs" / "chip.md", {"chip-bench": chip_bench(json.loads(chip.read_text("utf-8")))})
     measured = ROOT / "figures" / "08_languages.json"
     if measured.exists():  # its sim is skipped where the data has not been fetched
         fill(ROOT / "docs" / "data.md", {"languages": languages(json.loads(measured.read_text("utf-8")))})

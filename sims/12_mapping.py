@@ -56,7 +56,7 @@ def clustered(rng: np.random.Generator, each: int) -> tuple[Network, list[int]]:
         Population(
             f"p{i}",
             each,
-            IntegrateAndFire(threshold=1.0, reset="subtract", bias=rng.uniform(0.005, 0.03, each)),
+            IntegrateAndFire(threshold=1.0, reset="subtract", bias=rng.uniform(0.01, 0.05, each)),
         )
         for i in range(POPULATIONS)
     ]
@@ -138,7 +138,7 @@ def study(
 def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
     """Both networks, where both are there."""
     chip = Architecture.from_substrate(substrate.load("loihi-sanafe"))
-    steps = 20 if quick else 100
+    steps = 40 if quick else 100
     networks = []
     missing = None
     try:
@@ -153,7 +153,6 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
         )
     except datasets.Absent as error:
         missing = str(error)
-    # a small chip holds as many cores; in a quick run they are filled less
     each = EACH // 8 if quick else EACH
     network, cluster = clustered(np.random.default_rng([seed, 12]), each)
     networks.append(
@@ -213,6 +212,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
                     bars.annotate(
                         f"{h:.2f}", (x, top), xytext=(0, 3), textcoords="offset points", ha="center", rotation=90,
                         fontsize=8, color=COLOURS[colour],
+                        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
                     )  # fmt: skip
         bars.axhline(1, color=COLOURS["grey"], linewidth=0.8)
         bars.set_xticks(place, METRIC_NAMES, fontsize=9.5)

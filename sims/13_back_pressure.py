@@ -55,14 +55,18 @@ DEPTH_LOOKS = {1: ("vermilion", "^"), 4: ("orange", "s"), 16: ("blue", "o")}
 
 def law(depth: int, load: float, packets: int, rng: np.random.Generator) -> float:
     """The share of Poisson packets that a core with a FIFO of ``depth`` loses."""
-    grid = Grid(columns=1, rows=1, tile_of_core=[0, 0], hop_ps=[UNIT] * 4, fifo_depth=depth)
+    grid = Grid(
+        columns=1, rows=1, tile_of_core=np.zeros(2, dtype=np.int64), hop_ps=[UNIT] * 4, fifo_depth=depth
+    )
     times = np.cumsum(rng.exponential(UNIT / load, packets)).astype(np.int64)
     zeros = np.zeros(packets, dtype=np.int64)
     return traffic(grid, times, zeros, zeros + 1, service_ps=UNIT, policy="drop").counts["dropped"] / packets
 
 
-def crowd(depth: int, share: float, policy: str, packets: int, rng: np.random.Generator) -> float:
-    """Uniform traffic on a mesh: packets that arrive per hop time, in the second half of the run."""
+def crowd(
+    depth: int, share: float, policy: str, packets: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Uniform traffic on a mesh: packets that arrive per hop time in the second half of the run, and their hops."""
     grid = Grid(
         columns=SIDE, rows=SIDE, tile_of_core=np.arange(SIDE * SIDE), hop_ps=[UNIT] * 4, fifo_depth=depth
     )  # fmt: skip
@@ -72,7 +76,9 @@ def crowd(depth: int, share: float, policy: str, packets: int, rng: np.random.Ge
     done = traffic(grid, times, sources, targets, service_ps=0, policy=policy)
     finished = np.where(done.delivered, times + done.latency_ps, -1)
     begin, end = int(times[-1]) // 2, int(times[-1])
-    return np.count_nonzero((finished >= begin) & (finished < end)) * UNIT / (end - begin)
+    seen = (finished >= begin) & (finished < end)
+    hops = np.abs(sources // SIDE - targets // SIDE) + np.abs(sources % SIDE - targets % SIDE)
+    return np.count_nonzero(seen) * UNIT / (end - begin), float(hops[seen].mean())
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -226,21 +232,22 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
         for depth in LAW_DEPTHS
     ]
     bound = theory.bisection_bound(SIDE, SIDE)
-    crowds = [
-        {
-            "depth": depth,
-            "policy": policy,
-            "shares": SHARES,
-            "arrived": [
-                spread(
-                    [crowd(depth, x, policy, packets, np.random.default_rng(s)) / bound for s in fresh(runs)]
-                )
+    crowds = []
+    for depth in (1, 4):
+        for policy in ("stall", "drop"):
+            found = [
+                [crowd(depth, x, policy, packets, np.random.default_rng(s)) for s in fresh(runs)]
                 for x in SHARES
-            ],
-        }
-        for depth in (1, 4)
-        for policy in ("stall", "drop")
-    ]
+            ]
+            crowds.append(
+                {
+                    "depth": depth,
+                    "policy": policy,
+                    "shares": SHARES,
+                    "arrived": [spread([load / bound for load, _ in some]) for some in found],
+                    "hops": [spread([hops for _, hops in some]) for some in found],
+                }
+            )
 
     chip = Architecture.from_substrate(substrate.load("loihi-sanafe"))
     digits = Digits(seed)
@@ -251,21 +258,24 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
         base = [digits.right(i, cores, chip, fifo_depth=ENDLESS)[0] for i in test]
         entry["without_drops"] = theory.runs([np.array(base)])
         for depth in DIGIT_DEPTHS[::3] if quick else DIGIT_DEPTHS:
-            found = [digits.right(i, cores, chip, policy="drop", fifo_depth=depth) for i in test]
+            said = [digits.right(i, cores, chip, policy="drop", fifo_depth=depth) for i in test]
             entry["points"].append(
                 {
                     "depth": depth,
-                    **theory.runs([np.array([right for right, _ in found])]),
-                    "dropped": sum(r.counts["dropped"] for _, r in found)
-                    / sum(r.counts["packets"] for _, r in found),
+                    **theory.runs([np.array([right for right, _ in said])]),
+                    "dropped": sum(r.counts["dropped"] for _, r in said)
+                    / sum(r.counts["packets"] for _, r in said),
                 }
             )
         layouts.append(entry)
 
     depths = (1, 16, 256) if quick else DEPTHS
     try:
-        networks, cores = gestures(SHIFTS[:1] if quick else SHIFTS), workloads.build("dvs-gesture").cores
-        subject = {"name": "DVS-gesture", **study(networks, cores, chip, 30 if quick else 100, depths)}
+        networks = gestures(SHIFTS[:1] if quick else SHIFTS)
+        subject = {
+            "name": "DVS-gesture",
+            **study(networks, (1, 4, 16, 16, 4, 1), chip, 30 if quick else 100, depths),
+        }
     except datasets.Absent:
         some = [digits.network(int(i)) for i in test[:3]]
         subject = {
@@ -274,7 +284,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
         }
     return {
         "law": laws,
-        "mesh": {"side": SIDE, "bound": bound, "series": crowds},
+        "mesh": {"side": SIDE, "bound": bound, "mean_hops": theory.mean_hops(SIDE, SIDE), "series": crowds},
         "packets_per_run": packets,
         "runs": runs,
         "network": subject,
@@ -416,13 +426,21 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ax.axhspan(whole["low"], whole["high"], color=COLOURS["blue"], alpha=0.12, linewidth=0)
     ax.axhline(whole["accuracy"], color=COLOURS["blue"], label="stall, both")
     ax.axhline(0.1, color=COLOURS["grey"], linestyle=":", label="chance")
-    ax.set(title="Digits: the answer (and packets dropped, %)", ylabel="accuracy", ylim=(0, 1.12))
+    ax.set(
+        title="Digits: the answer (and packets dropped, %)",
+        ylabel="accuracy",
+        ylim=(0, 1.12),
+        xlim=(0.65, 44),
+    )
     ax.legend(loc="lower right", bbox_to_anchor=(1.02, 0.1), frameon=False, fontsize=8.5, handlelength=1.3)
+    crowded = numbers["mesh"]["series"][-1]
+    shares, depth_drawn, hops = crowded["shares"][-1], crowded["depth"], crowded["hops"][-1]["mean"]
     note(
         fig,
-        f"Law and mesh: {numbers['runs']} runs of {numbers['packets_per_run']:,} packets at each point, bars their "
-        f"range. {network['name']}: {network['steps']} steps on {sum(network['cores'])} cores, {network['inputs']} "
-        "inputs, bars their range; FIFOs of routers and cores alike.\n"
+        f"Law and mesh: {numbers['runs']} runs of {numbers['packets_per_run']:,} packets a point, bars their range; "
+        f"at {shares:g} × the bound, what arrives under drop with FIFOs of {depth_drawn} went {hops:.1f} hops, of "
+        f"{numbers['mesh']['mean_hops']:g} that were wanted. {network['name']}: {network['steps']} steps on\n"
+        f"{sum(network['cores'])} cores, {network['inputs']} inputs, bars their range; all FIFOs are of one depth. "
         f"Digits: {digits['images']} test images, {digits['steps']} steps, 95 % Wilson intervals; features and "
         f"regression alone: {100 * digits['rate_accuracy']:.1f} % of all test images.",
     )

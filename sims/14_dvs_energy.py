@@ -189,12 +189,10 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
     }
 
 
-def draw(numbers: dict[str, Any]) -> Figure:
-    """Six panels: joules by layer and by price list, work by core; time by model, by FIFO depth, step by step."""
-    fig, axes = figure(2, 3, size=(15.5, 9.2))
+def draw_joules(axes: Any, numbers: dict[str, Any]) -> None:
+    """Energy by layer and by price list, and the work of each core."""
     steps, found = numbers["steps"], numbers["layers"]
-
-    ax = axes[0, 0]
+    ax = axes[0]
     left = np.zeros(len(found))
     rows = np.arange(len(found))
     for kind, name, colour in zip(KINDS, KIND_NAMES, KIND_COLOURS, strict=True):
@@ -209,31 +207,28 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ax.set_ylabel("layer")
     ax.legend(loc="lower right", frameon=False, fontsize=9)
 
-    ax = axes[0, 1]
-    names = dict(zip((*KINDS, "static"), (*KIND_NAMES, "static power"), strict=True))
-    colours = dict(zip((*KINDS, "static"), (*KIND_COLOURS, "grey"), strict=True))
-    for place, bill in enumerate(numbers["bills"]):
-        column, base = 1.35 * place, 0.0
-        for kind, joules in bill["parts"].items():
-            ax.bar(
-                column, 1e3 * joules, 0.55, bottom=base, color=COLOURS[colours[kind]],
-                label=names[kind] if place else None,
-            )  # fmt: skip
-            base += 1e3 * joules
+    ax = axes[1]
+    looks = zip((*KINDS, "static"), (*KIND_NAMES, "static power"), (*KIND_COLOURS, "grey"), strict=True)
+    place = 1.35 * np.arange(len(numbers["bills"]))
+    base = np.zeros(len(place))
+    for kind, name, colour in looks:
+        part = 1e3 * np.array([bill["parts"][kind] for bill in numbers["bills"]])
+        ax.bar(place, part, 0.55, bottom=base, color=COLOURS[colour], label=name)
+        base += part
+    for at, bill in zip(place + 0.36, numbers["bills"], strict=True):
         low, nominal, high = (1e3 * bill[name] for name in ("low", "nominal", "high"))
         ax.errorbar(
-            column + 0.36, nominal, yerr=[[nominal - low], [high - nominal]], color=COLOURS["black"], marker="o",
-            capsize=4, markersize=5,
+            at, nominal, yerr=[[nominal - low], [high - nominal]], color=COLOURS["black"], marker="o", capsize=4,
+            markersize=5,
         )  # fmt: skip
-        ax.annotate(f"{nominal:.2f} mJ", (column + 0.36, nominal), xytext=(7, -3), textcoords="offset points")
-    titles = [f"{b['chip']}\n{1e3 * b['seconds']:.1f} ms" for b in numbers["bills"]]
-    ax.set_xticks([1.35 * i for i in range(len(titles))], titles)
+        ax.annotate(f"{nominal:.2f} mJ", (at, nominal), xytext=(7, -3), textcoords="offset points")
+    ax.set_xticks(place, [f"{b['chip']}\n{1e3 * b['seconds']:.1f} ms" for b in numbers["bills"]])
     top = max(bill["high"] for bill in numbers["bills"])
     ax.set(title="The same counts, two price lists (ledger: circuit)", ylabel="energy (mJ)", xlim=(-0.5, 2.4))
     ax.set_ylim(0, 1.5e3 * top)
     ax.legend(loc="upper left", frameon=False, fontsize=9)
 
-    ax = axes[0, 2]
+    ax = axes[2]
     for (colour, marker), layer in zip(LAYER_LOOKS, found, strict=True):
         ax.plot(
             layer["sending_us"], layer["working_us"], marker, color=COLOURS[colour], markersize=6,
@@ -253,84 +248,84 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ax.set(ylabel="receiving and adding up (µs)", xlim=(0, most), ylim=(0, most))
     ax.legend(loc="lower right", frameon=False, fontsize=9)
 
-    ax = axes[1, 0]
-    models = numbers["models"]
+
+def draw_times(axes: Any, numbers: dict[str, Any]) -> None:
+    """Time by model, where packets spend it, and what FIFOs of another depth make of it."""
+    steps, models, oracle, sweep = (numbers[name] for name in ("steps", "models", "oracle", "sweep"))
     base = models["simple"]
-    rows_shown = [
+    ax = axes[0]
+    shown = [
         ("simple", 0.0, base, "blue"),
         ("+ in order", base, models["in order"], "green"),
         ("+ hops", models["in order"], models["hops"], "orange"),
         ("+ FIFOs of 16 = exact", models["hops"], models["exact"], "vermilion"),
     ]
-    oracle = numbers["oracle"]
     if oracle:
-        rows_shown.append(("SANA-FE 'detailed'", models["exact"], oracle["detailed_s"], "grey"))
-    for row, (_, begin, end, colour) in enumerate(rows_shown):
-        ax.barh(row, 1e3 * (end - begin), left=1e3 * begin, color=COLOURS[colour], height=0.6)
-        change = f"{1e3 * end:.3f} ms" + (f"  (+{100 * (end - begin) / base:.2f} %)" if row else "")
-        ax.text(1e3 * end + 0.004e3 * base, row, change, va="center", fontsize=9.5)
-    if oracle:
+        detailed = oracle["detailed_s"]["16"]
+        shown.append(("SANA-FE 'detailed'", models["exact"], detailed, "grey"))
         ax.plot(
             [1e3 * oracle["simple_s"]], [0], "|", color=COLOURS["black"], markersize=20, markeredgewidth=2,
             label="SANA-FE 'simple'",
         )  # fmt: skip
         ax.legend(loc="upper right", frameon=False, fontsize=9, markerscale=0.5)
-    ax.set_yticks(range(len(rows_shown)), [name for name, *_ in rows_shown])
+    for row, (_, begin, end, colour) in enumerate(shown):
+        ax.barh(row, 1e3 * (end - begin), left=1e3 * begin, color=COLOURS[colour], height=0.6)
+        change = f"{1e3 * end:.3f} ms" + (f"  (+{100 * (end - begin) / base:.2f} %)" if row else "")
+        ax.text(1e3 * end + 0.004e3 * base, row, change, va="center", fontsize=9.5)
+    ax.set_yticks(range(len(shown)), [name for name, *_ in shown])
     ax.invert_yaxis()
-    last = rows_shown[-1][2]
+    last = shown[-1][2]
     ax.set(
         title=f"Time of {steps:,} steps, effect by effect",
         xlabel="simulated time (ms; the axis does not begin at 0)",
     )
-    ax.set(
-        ylabel="model",
-        xlim=(0.97e3 * base, 1e3 * (last + 0.65 * (last - 0.97 * base))),
-    )
+    ax.set(ylabel="model", xlim=(0.97e3 * base, 1e3 * (last + 0.65 * (last - 0.97 * base))))
 
-    ax = axes[1, 1]
-    sweep = numbers["sweep"]
+    ax = axes[1]
     place = np.arange(len(sweep))
+    depths = [str(one["depth"]) for one in sweep]
     bottom = np.zeros(len(sweep))
     for part, name, colour in zip(PARTS, PART_NAMES, ("sky", "orange", "purple", "green"), strict=True):
         amount = np.array([one["mean_ns"][part] for one in sweep]) / 1000
         ax.bar(place, amount, 0.7, bottom=bottom, color=COLOURS[colour], label=name)
         bottom += amount
-    ax.set_xticks(place, [str(one["depth"]) for one in sweep])
+    ax.set_xticks(place, depths)
     ax.set(
         title="Where a mean packet spends its time", xlabel="FIFO depth (packets)", ylabel="mean time (µs)"
     )
     ax.set_ylim(0, 1.1 * bottom.max())
     ax.legend(loc="upper left", frameon=False, fontsize=9)
 
-    ax = axes[1, 2]
-    ax.plot(
-        place, [1e3 * one["seconds"] for one in sweep], "o-", color=COLOURS["vermilion"], label="exact mesh"
-    )
+    ax = axes[2]
+    series = [("exact mesh", "vermilion", "o-", {str(one["depth"]): one["seconds"] for one in sweep})]
     if oracle:
-        ax.axhline(
-            1e3 * oracle["detailed_s"], color=COLOURS["grey"], linestyle="--", label="SANA-FE 'detailed' (FIFOs of 16)"
-        )  # fmt: skip
+        series.append(("SANA-FE 'detailed'", "grey", "s--", oracle["detailed_s"]))
+    highest = 0.0
+    for name, colour, style, seconds in series:
+        known = [(at, 1e3 * seconds[depth]) for at, depth in enumerate(depths) if depth in seconds]
+        ax.plot(*zip(*known, strict=True), style, color=COLOURS[colour], label=name)
+        highest = max(highest, *(ms for _, ms in known))
+        for at, ms in known:
+            if depths[at] in ("1", "4", "16", "1024"):
+                ax.annotate(
+                    f"+{100 * (ms / base / 1e3 - 1):.1f} %", (at, ms), xytext=(0, 8), fontsize=9, color=COLOURS[colour],
+                    textcoords="offset points", ha="left" if at < 2 else "center",
+                )  # fmt: skip
     ax.axhline(1e3 * base, color=COLOURS["blue"], linestyle=":", label="'simple', either tool")
-    for one, at in zip(sweep, place, strict=True):
-        if one["depth"] not in (1, 2, 4, 16, 1024):
-            continue
-        ax.annotate(
-            f"+{100 * (one['seconds'] / base - 1):.1f} %", (at, 1e3 * one["seconds"]), xytext=(0, 8), fontsize=9,
-            textcoords="offset points", ha="left" if at < 2 else "center", color=COLOURS["vermilion"],
-        )  # fmt: skip
-    ax.set_xticks(place, [str(one["depth"]) for one in sweep])
-    high = max(one["seconds"] for one in sweep)
-    ax.set(title="What shorter FIFOs cost", xlabel="FIFO depth (packets)")
-    ax.set(
-        ylabel=f"simulated time of {steps:,} steps (ms)",
-        ylim=(0.97e3 * base, 1e3 * (high + 0.1 * (high - base))),
-    )
+    ax.set_xticks(place, depths)
+    ax.set(title="What shorter FIFOs cost", xlabel="FIFO depth, SANA-FE: link buffer (packets)")
+    ax.set(ylabel=f"simulated time of {steps:,} steps (ms)")
+    ax.set_ylim(0.97e3 * base, highest + 0.15 * (highest - 1e3 * base))
     ax.legend(loc="upper right", frameon=False, fontsize=9)
 
-    total, counts = numbers["joules"]["total"], numbers["counts"]
-    beside = ""
-    if oracle:
-        beside = f" (SANA-FE the same, {numbers['apart']:.0e} apart)"
+
+def draw(numbers: dict[str, Any]) -> Figure:
+    """Six panels: joules above, nanoseconds below."""
+    fig, axes = figure(2, 3, size=(15.5, 9.2))
+    draw_joules(axes[0], numbers)
+    draw_times(axes[1], numbers)
+    total, counts, steps = numbers["joules"]["total"], numbers["counts"], numbers["steps"]
+    beside = f" (SANA-FE the same, {numbers['apart']:.0e} apart)" if numbers["oracle"] else ""
     latency, ratio = numbers["network"]["latency_ps"], numbers["exact_over_simple"]
     least, most = ratio["least"], ratio["most"]
     note(

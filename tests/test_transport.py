@@ -16,7 +16,7 @@ from tests.conftest import JIT
 from tests.naive import transport as naive
 
 times = st.sampled_from([0, 1, 2, 5])
-CASES, BLOCKS = (250, 7) if JIT else (25, 1)  # with the random networks of test_chip.py, 1,000 and more
+CASES, BLOCKS = (100, 8) if JIT else (25, 1)  # with the random networks of test_chip.py, 1,000 and more
 
 
 @st.composite
@@ -118,8 +118,10 @@ def random_case(rng):
     columns, rows = chips_x * int(rng.integers(1, 4)), chips_y * int(rng.integers(1, 3))
     tiles, cores = columns * rows, int(rng.integers(1, 8))
 
-    def some(count):
-        return rng.choice([0, 1, 2, 5], count).tolist()
+    scale = int(rng.choice([1, 1, 700, 10**9 + 7]))  # so that events sit in all levels of the wheel
+
+    def some(count, more=0):
+        return (rng.choice([0, 1, 2, 5], count) * scale + rng.integers(0, 1 + more, count)).tolist()
 
     arguments = {
         "columns": columns, "rows": rows, "tile_of_core": rng.integers(0, tiles, cores).tolist(),
@@ -133,9 +135,15 @@ def random_case(rng):
     for _ in range(int(rng.integers(1, 4))):
         count = int(rng.integers(0, 25))
         ends = rng.integers(0, cores, (2, count)).tolist()
-        steps.append(((*ends, some(count), some(count)), some(cores)))
+        steps.append(((*ends, some(count, 3), some(count)), some(cores)))
     policy = str(rng.choice(["stall", "drop"]))
-    return arguments, {(t, SIDES[side]) for t, side in dead}, policy, [None, 1, 3][rng.integers(3)], steps
+    return (
+        arguments,
+        {(t, SIDES[side]) for t, side in dead},
+        policy,
+        [None, scale, 3 * scale][rng.integers(3)],
+        steps,
+    )
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))

@@ -56,7 +56,8 @@ class AsynchronousActivity:
 
     ``counts``: ``fired``; ``packets`` that entered the mesh; ``synaptic_events`` and ``updates`` (one each);
     ``hops`` and its two directions; and the books ``injected = delivered + dropped + cancelled + in_flight``, where
-    what a core had not yet sent at the end is in flight. ``waiting_events`` are synaptic events in delay lines.
+    what a core had not yet sent at the end is in flight. ``waiting_events`` are synaptic events in delay lines;
+    ``events`` is the work of the loop, which ``max_events`` limits.
     ``units[i]`` are the ``accesses``, ``updates`` and ``events`` of ``architecture.units[i]``; ``hops`` ``(tiles, 4)``
     the packets that left each tile to the north, east, south, west. ``per_core``: ``packets_out``, ``packets_in``,
     ``synaptic_events``, ``updates``, ``fired``, ``busy_ps`` (its input). ``per_link``: ``crossed``, ``dropped``, as
@@ -74,6 +75,8 @@ class AsynchronousActivity:
     spike_neurons: NDArray[np.int32]
     truncated: bool
     counts: dict[str, int]
+    events: int
+    waiting_events: int
     fired_by: dict[str, int]
     units: NDArray[np.int64]
     hops: NDArray[np.int64]
@@ -265,8 +268,6 @@ def result(
         "hops_east_west": int(hops[:, [1, 3]].sum()),
         "hops_north_south": int(hops[:, [0, 2]].sum()),
         **books,
-        "waiting_events": int(own["late"]),
-        "events": int(own["work"]),
     }
     potentials = run.state[0].copy()
     for index, population in enumerate(network.populations):
@@ -283,6 +284,8 @@ def result(
         spike_neurons=run.log_neuron[:logged].copy(),
         truncated=logged < counts["fired"],
         counts=counts,
+        events=int(own["work"]),
+        waiting_events=int(own["late"]),
         fired_by={
             p.name: int(run.fired[network.offsets[i] : network.offsets[i + 1]].sum())
             for i, p in enumerate(network.populations)

@@ -37,6 +37,7 @@ LEVELS = 6  # 6 · 12 bits hold any bucket
 MASK = SLOTS - 1
 WORDS = SLOTS // 64
 ZERO = np.uint64(0)
+U = np.uint64  # of an index that is never negative: numba then compiles no wrap-around
 CHUNK = 5  # events of a chunk
 STRIDE = 16  # cells of a chunk: 8 · the next chunk of the ring + its events, then (time, address, sequence) of each
 METER = np.dtype(
@@ -70,7 +71,7 @@ class Queue(NamedTuple):
     near: NDArray[Any]  # a heap: events for the open bucket, or before it
 
 
-def event_queue(capacity: int, *, width_ps: int = 256) -> Queue:
+def event_queue(capacity: int, *, width_ps: int = 128) -> Queue:
     """An empty queue for at most ``capacity`` events; buckets last ``width_ps``, rounded down to a power of two."""
     room = check.integer("capacity", capacity, low=1, high=2**32)
     shift = check.integer("width_ps", width_ps, low=1, high=2**20).bit_length() - 1
@@ -116,10 +117,10 @@ def resized(queue: Queue, capacity: int) -> Queue:
 
 
 def width_for(delays_ps: Any) -> int:
-    """A good width of the buckets where events are put this long after the present: 1/8 of the shortest, not 0."""
+    """A good width of the buckets where events are put this long after the present: 1/16 of the shortest, not 0."""
     delays = check.array("delays_ps", delays_ps, np.int64, ndim=1)
     shortest = int(delays[delays > 0].min(initial=MAX_TIME))
-    return min(2**20, max(1, shortest // 8))
+    return min(2**20, max(1, shortest // 16))
 
 
 @inner_kernel
@@ -128,37 +129,37 @@ def _append(queue, level, bucket, time, address, sequence):
     meter, pool = queue.meter[0], queue.pool
     place = (bucket >> (level * LEVEL_BITS)) & MASK
     slot = level * SLOTS + place
-    newest = np.int64(queue.slots[slot])
+    newest = np.int64(queue.slots[U(slot)])
     head = np.int64(0)
     filled = np.int64(CHUNK)
     if newest < 0:
-        queue.words[slot >> 6] |= ONE << np.uint64(slot & 63)
-        queue.summary[level] |= ONE << np.uint64(place >> 6)
+        queue.words[U(slot >> 6)] |= ONE << np.uint64(slot & 63)
+        queue.summary[U(level)] |= ONE << np.uint64(place >> 6)
         if slot < meter["first_slot"]:
             meter["first_slot"] = slot
     else:
-        head = pool[newest * STRIDE]
+        head = pool[U(newest * STRIDE)]
         filled = head & 7
     if filled < CHUNK:
-        pool[newest * STRIDE] = head + 1
+        pool[U(newest * STRIDE)] = head + 1
         cell = newest * STRIDE + 1 + 3 * filled
     else:
         chunk = meter["free"]
         if chunk >= 0:
-            meter["free"] = pool[chunk * STRIDE] >> 3
+            meter["free"] = pool[U(chunk * STRIDE)] >> 3
         else:
             chunk = meter["fresh"]
             meter["fresh"] = chunk + 1
-        queue.slots[slot] = chunk
+        queue.slots[U(slot)] = chunk
         if newest < 0:
-            pool[chunk * STRIDE] = chunk * 8 + 1
+            pool[U(chunk * STRIDE)] = chunk * 8 + 1
         else:  # the new chunk comes last and leads back to the oldest
-            pool[chunk * STRIDE] = head - CHUNK + 1
-            pool[newest * STRIDE] = chunk * 8 + CHUNK
+            pool[U(chunk * STRIDE)] = head - CHUNK + 1
+            pool[U(newest * STRIDE)] = chunk * 8 + CHUNK
         cell = chunk * STRIDE + 1
-    pool[cell] = time
-    pool[cell + 1] = address
-    pool[cell + 2] = sequence
+    pool[U(cell)] = time
+    pool[U(cell + 1)] = address
+    pool[U(cell + 2)] = sequence
 
 
 @loop_kernel
@@ -194,20 +195,20 @@ def _put(queue, time, address):
 def _take_slot(queue, level, slot):
     """Empty the first slot of a level; returns its newest chunk. ``first_slot`` becomes the next of this level."""
     word = slot >> 6
-    left = queue.words[word] & (queue.words[word] - ONE)
-    queue.words[word] = left
+    left = queue.words[U(word)] & (queue.words[U(word)] - ONE)
+    queue.words[U(word)] = left
     if left == ZERO:
-        rest = queue.summary[level] & (queue.summary[level] - ONE)
-        queue.summary[level] = rest
+        rest = queue.summary[U(level)] & (queue.summary[U(level)] - ONE)
+        queue.summary[U(level)] = rest
         if rest == ZERO:
             queue.meter[0]["first_slot"] = SLOTS
         else:
             word = level * WORDS + _lowest(rest)
-            queue.meter[0]["first_slot"] = word * 64 + _lowest(queue.words[word])
+            queue.meter[0]["first_slot"] = word * 64 + _lowest(queue.words[U(word)])
     else:
         queue.meter[0]["first_slot"] = word * 64 + _lowest(left)
-    newest = np.int64(queue.slots[slot])
-    queue.slots[slot] = -1
+    newest = np.int64(queue.slots[U(slot)])
+    queue.slots[U(slot)] = -1
     return newest
 
 
@@ -288,8 +289,8 @@ def _arrange_chunk(queue, chunk, count):
     inside = (np.int64(1) << meter["shift"]) - 1
     cell = chunk * STRIDE + 1
     if count == 2:  # they lie in the order in which they were put
-        second = pool[cell + 3] < pool[cell] or (
-            pool[cell + 3] == pool[cell] and pool[cell + 4] < pool[cell + 1]
+        second = pool[U(cell + 3)] < pool[U(cell)] or (
+            pool[U(cell + 3)] == pool[U(cell)] and pool[U(cell + 4)] < pool[U(cell + 1)]
         )
         queue.run[0] = cell + 3 if second else cell
         queue.run[1] = cell if second else cell + 3
@@ -301,8 +302,8 @@ def _arrange_chunk(queue, chunk, count):
     addresses = np.int64(0)
     for i in range(count):
         one = cell + 3 * i
-        addresses |= pool[one + 1]
-        keys[i] = ((pool[one] & inside) << width | pool[one + 1]) << 3 | i
+        addresses |= pool[U(one + 1)]
+        keys[i] = ((pool[U(one)] & inside) << width | pool[U(one + 1)]) << 3 | i
     if addresses >> width != 0:
         _arrange(queue, chunk)
         return
@@ -311,7 +312,7 @@ def _arrange_chunk(queue, chunk, count):
         before = 0
         for j in range(count):
             before += keys[j] < key
-        queue.run[before] = cell + 3 * i
+        queue.run[U(before)] = cell + 3 * i
     meter["first"] = chunk
     meter["last"] = chunk
     meter["at"] = 0
@@ -337,28 +338,28 @@ def _next(queue):
     at = meter["at"]
     if at == meter["end"] and meter["near"] == 0:  # the open bucket is used up
         if meter["last"] >= 0:
-            pool[meter["last"] * STRIDE] = meter["free"] * 8
+            pool[U(meter["last"] * STRIDE)] = meter["free"] * 8
             meter["free"] = meter["first"]
             meter["last"] = -1
         if meter["first_slot"] == SLOTS:
             _move_down(queue)
         chunk = _take_slot(queue, 0, meter["first_slot"])
         cell = chunk * STRIDE + 1
-        head = pool[cell - 1]
-        meter["base"] = pool[cell] >> meter["shift"]
+        head = pool[U(cell - 1)]
+        meter["base"] = pool[U(cell)] >> meter["shift"]
         if head == chunk * 8 + 1:  # a single event: nothing to put in order
-            pool[cell - 1] = meter["free"] * 8
+            pool[U(cell - 1)] = meter["free"] * 8
             meter["free"] = chunk
-            return pool[cell], pool[cell + 1], pool[cell + 2]
+            return pool[U(cell)], pool[U(cell + 1)], pool[U(cell + 2)]
         if head >> 3 == chunk:
             _arrange_chunk(queue, chunk, head & 7)
         else:
             _arrange(queue, chunk)
         at = np.int64(0)
-    if meter["near"] > 0 and (at == meter["end"] or _near_before(queue, queue.run[at])):
+    if meter["near"] > 0 and (at == meter["end"] or _near_before(queue, queue.run[U(at)])):
         time, address, sequence = queue.near[0]["time"], queue.near[0]["address"], queue.near[0]["sequence"]
         meter["near"] = _pop(queue.near, meter["near"])
         return time, address, sequence
     meter["at"] = at + 1
-    cell = queue.run[at]
-    return pool[cell], pool[cell + 1], pool[cell + 2]
+    cell = queue.run[U(at)]
+    return pool[U(cell)], pool[U(cell + 1)], pool[U(cell + 2)]

@@ -54,6 +54,8 @@ class Body(NamedTuple):
 
 def body(neurons: int, targets: NDArray[np.int32], weights: NDArray[np.int8] | None, *, limit: int) -> Body:
     """Neurons at rest; up to ``limit`` input deliveries and as many spikes will be recorded."""
+    if len(targets) >= 2**31:
+        raise ValueError(f"targets must be fewer than 2³¹ synapses, got {len(targets)}")
     return Body(
         targets,
         np.empty(0, dtype=np.int8) if weights is None else weights,

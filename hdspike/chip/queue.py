@@ -38,7 +38,7 @@ class EventQueue:
         (3, 2, 2)
     """
 
-    def __init__(self, *, width_ps: int = 256) -> None:
+    def __init__(self, *, width_ps: int = 128) -> None:
         self.queue = event_queue(16, width_ps=width_ps)
 
     def __len__(self) -> int:

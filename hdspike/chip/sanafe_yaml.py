@@ -72,27 +72,30 @@ class Reader:
         keys: list[str | None] = []  # of each open mapping, the key that waits for its value
         root: Any = None
         nodes = 0
+        ends = {yaml.MappingEndEvent, yaml.SequenceEndEvent}
+        known = {yaml.ScalarEvent, yaml.AliasEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent} | ends
         try:
             for event in yaml.parse(text, Loader=loader):
-                if not isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
+                sort = type(event)
+                if sort not in known:
                     if isinstance(event, yaml.DocumentStartEvent) and root is not None:
                         self.fail(event.start_mark.line + 1, "there must be one document")
                     continue
                 line = event.start_mark.line + 1
-                if isinstance(event, yaml.CollectionEndEvent):
+                if sort in ends:
                     open_nodes.pop()
                     keys.pop()
                     continue
                 nodes += 1
-                tagged = not isinstance(event, yaml.AliasEvent) and event.tag is not None
-                if event.anchor is not None or tagged:
+                if event.anchor is not None or event.tag is not None:  # an alias has an anchor
                     self.fail(line, "anchors, aliases and tags are not read")
                 if nodes > MAX_NODES or len(open_nodes) > MAX_DEPTH:
                     self.fail(line, f"at most {MAX_NODES} values and {MAX_DEPTH} levels are read")
-                if isinstance(event, yaml.ScalarEvent):
+                scalar = sort is yaml.ScalarEvent
+                if scalar:
                     value: Any = event.value
                 else:
-                    value = Map() if isinstance(event, yaml.MappingStartEvent) else List()
+                    value = Map() if sort is yaml.MappingStartEvent else List()
                     value.line = line
                 if not open_nodes:
                     root = value
@@ -107,7 +110,7 @@ class Reader:
                 else:
                     open_nodes[-1][keys[-1]] = value
                     keys[-1] = None
-                if not isinstance(event, yaml.ScalarEvent):
+                if not scalar:
                     open_nodes.append(value)
                     keys.append(None)
         except yaml.YAMLError as error:

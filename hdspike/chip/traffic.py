@@ -11,10 +11,12 @@ from hdspike.chip.audit import audit, raise_fault
 from hdspike.chip.config import LONGEST, MAX_TIME, ChipConfig
 from hdspike.chip.core import _drain, body
 from hdspike.chip.grid import Grid
+from hdspike.chip.latency import Latency
 from hdspike.chip.lean import loop_kernel
 from hdspike.chip.mesh import _offer
+from hdspike.chip.routing import check_reachable
 from hdspike.chip.runner import link_counts
-from hdspike.chip.state import TRAFFIC, Chip, grid_state, mesh_state
+from hdspike.chip.state import TRAFFIC, Chip, grid_state
 
 __all__ = ["TrafficRun", "traffic"]
 
@@ -40,6 +42,16 @@ class TrafficRun:
     peak_occupancy: NDArray[np.int64]
     counts: dict[str, int]
     simulated_ps: int
+
+    @property
+    def latency(self) -> Latency:
+        """Of the delivered packets, with percentiles."""
+        return Latency.of(self.latency_ps)
+
+    @property
+    def utilisation(self) -> NDArray[np.float64]:
+        """``(links,)`` the share of the simulated time that each link was busy."""
+        return self.link_busy_ps / max(1, self.simulated_ps)
 
     def occupancy(self, interval_ps: int) -> dict[str, NDArray[np.int64]]:
         """How many packets were where, sampled every ``interval_ps``.
@@ -102,7 +114,7 @@ def traffic(
     """Send packets from core to core through the mesh.
 
     Args:
-        config: the chip, or the board of several.
+        config: the chip, or a board of several, perhaps with faults.
         times: ``(packets,)`` when each packet is ready at its sender, in ps; a core sends its packets in
             this order, equal times in the given order.
         sources: ``(packets,)`` the sending cores.
@@ -113,11 +125,12 @@ def traffic(
             3 west, −1 on the diagonal), for experiments; by default XY.
 
     Raises:
-        ValueError: an argument breaks its rule.
+        ValueError: an argument breaks its rule; a packet is for or from a dead core, or no way leads there.
         OverflowError: the simulated time passes 2⁶² ps.
         RuntimeError: the books do not balance; or deadlock, which XY routing cannot reach but others can.
     """
     check.one_of("policy", policy, ("stall", "drop"))
+    grid = config if isinstance(config, Grid) else Grid.from_config(config)
     service = check.integer("service_ps", service_ps, low=0, high=LONGEST)
     moments = check.array("times", times, np.int64, ndim=1)
     source = check.array("sources", sources, np.int64, ndim=1)
@@ -125,17 +138,16 @@ def traffic(
     for name, cores in (("sources", source), ("destinations", target)):
         if len(cores) != len(moments):
             raise ValueError(f"{name} must be one per packet ({len(moments)}), got {len(cores)}")
-        if cores.size and not (0 <= cores.min() and cores.max() < config.cores):
-            raise ValueError(
-                f"{name} must be cores in [0, {config.cores}), got {cores.min()} … {cores.max()}"
-            )
+        if cores.size and not (0 <= cores.min() and cores.max() < grid.cores):
+            raise ValueError(f"{name} must be cores in [0, {grid.cores}), got {cores.min()} … {cores.max()}")
     if moments.size and moments.min() < 0:
         raise ValueError(f"times must be at least 0, got {moments.min()}")
     if moments.size and moments.max() > MAX_TIME:
         raise OverflowError(f"times must be at most 2⁶² − 1 ps, got {moments.max()}")
-    chosen = None if routes is None else check_routes(config, routes)
-    fresh: Any = grid_state if isinstance(config, Grid) else mesh_state
-    state: Chip = fresh(config, packets=len(moments), routes=chosen)
+    chosen = None if routes is None else check_routes(grid, routes)
+    state: Chip = grid_state(grid, packets=len(moments), routes=chosen)
+    if grid.faulty or grid.dead.any():
+        check_reachable(grid, state.routes, source, target)
     state.meter["drops"] = int(policy == "drop")
     none = body(0, np.empty(0, dtype=np.int32), None, limit=0)
     order = by_sender(moments, source)
@@ -163,17 +175,14 @@ def traffic(
     )
 
 
-def check_routes(config: ChipConfig | Grid, routes: Any) -> NDArray[np.int64]:
+def check_routes(grid: Grid, routes: Any) -> NDArray[np.int64]:
     """Routes as an array that never leads over the edge of the chip."""
     table = check.array("routes", routes, np.int64, ndim=2)
-    if table.shape != (config.tiles, config.tiles):
-        raise ValueError(f"routes must have shape {(config.tiles, config.tiles)}, got {table.shape}")
-    tile = np.arange(config.tiles)
-    column, row = tile % config.columns, tile // config.columns
-    off = np.eye(config.tiles, dtype=bool) != (table == -1)
-    inside = [row > 0, column < config.columns - 1, row < config.rows - 1, column > 0]
+    if table.shape != (grid.tiles, grid.tiles):
+        raise ValueError(f"routes must have shape {(grid.tiles, grid.tiles)}, got {table.shape}")
+    off = np.eye(grid.tiles, dtype=bool) != (table == -1)
     for side in range(4):
-        off |= (table == side) & ~inside[side][:, None]
+        off |= (table == side) & grid.closed[:, side, None]
     if np.any(off | (table < -1) | (table > 3)):
         at, to = np.argwhere(off | (table < -1) | (table > 3))[0]
         raise ValueError(

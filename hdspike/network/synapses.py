@@ -27,8 +27,7 @@ def stored_weights(weights: Any) -> NDArray[Any]:
     if not np.all(np.isfinite(given)):
         raise ValueError("weights must be finite")
     stored = given.astype(np.float32 if given.dtype == np.float32 else np.float64)
-    stored += 0.0  # no −0.0: a drive of −0.0 means that nothing came
-    return stored
+    return stored + 0.0  # no −0.0: a drive of −0.0 means that nothing came
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from hdspike.workloads import neighbours as nn
 
 __all__ = [
     "Search",
+    "by_spikes",
     "latency_point",
     "on_chips",
     "potentials",
@@ -170,18 +171,25 @@ def spelt(words: NDArray[np.uint64], blocks: int, length: int) -> NDArray[np.int
     return nn.block_lines(index, length)
 
 
-def simhash_law(count: int, cosine: float, length: int, blocks: int) -> float:
-    """How often a copy at this cosine scores above N − 1 independent patterns, a tie shared.
+def simhash_law(count: int, features: int, cosine: float, length: int, blocks: int) -> float:
+    """How often a copy (:func:`neighbours.noisy`) scores above N − 1 independent patterns, a tie shared.
 
-    Its matching blocks are binomial, B trials at p (:func:`hdspike.encode.simhash_match`), theirs B trials at 1/L.
+    At a cosine c a pattern's matching blocks are binomial, B trials at p(c) (:func:`hdspike.encode.simhash_match`). The
+    cosines of the others scatter about 0 by 1/√F, the copy's about ``cosine``; both are averaged over, as normal.
     """
+    node, weight = np.polynomial.hermite_e.hermegauss(41)
+    weight = weight / weight.sum()
+    off = node / np.sqrt(features)
+    side = np.sqrt(1.0 - cosine * cosine)
+    near = (cosine + side * off) / np.sqrt(np.maximum(1.0 + 2.0 * cosine * side * off, 1e-9))
+    chance, chosen = (simhash_match(np.clip(c, -1, 1), length.bit_length() - 1)[:, None] for c in (off, near))
     shared = np.arange(blocks + 1)
-    rival = binom.cdf(shared, blocks, 1 / length)
+    rival = np.minimum(weight @ binom.cdf(shared, blocks, chance), 1.0)
     below = np.concatenate([[0.0], rival[:-1]])
     gap = rival - below
     tied = (rival**count - below**count) / (count * np.maximum(gap, 1e-300))
     sole = np.where(gap > 1e-15, tied, rival ** (count - 1))
-    return float(binom.pmf(shared, blocks, simhash_match(cosine, length.bit_length() - 1)) @ sole)
+    return float(weight @ binom.pmf(shared, blocks, chosen) @ sole)
 
 
 def products(search: Search, widths: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -213,6 +221,26 @@ def potentials(network: Any, steps: int) -> NDArray[np.float64]:
         clocked.update()
         clocked.deliver()
     return clocked.state[1][0]
+
+
+def by_spikes(
+    search: Search, level: NDArray[Any], synapses: Synapses, *, steps: int, sigmas: float
+) -> dict[str, Any]:
+    """One query of the latency code through the simulated network, every potential compared, and its race."""
+    when, lines = nn.latency_query(level, steps=steps)
+    threshold = sigmas * float(search.weights.std()) * float(np.linalg.norm(level))
+    network = nn.ask(synapses, when, lines, ramp=True, threshold=threshold)
+    activity = functional.simulate(network, steps, step_s=STEP_S)
+    wanted = level.astype(np.float32) @ search.columns
+    spikes = activity.spikes("patterns")
+    first = spikes["time"][0] if len(spikes) else -1
+    return {
+        **activity.counts,
+        "spikes": len(lines),
+        "same": bool(np.array_equal(potentials(network, steps), wanted)),
+        "first_step": int(first // activity.step_ps),
+        "first": [int(n) for n in spikes["address"][spikes["time"] == first]],
+    }
 
 
 def on_chips(

@@ -75,7 +75,7 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "chip.calendar._append": lambda: (queue(), 0, 5, 1300, 3, 0),
     "chip.calendar._late": lambda: (queue(), 5, 3, 0),
     "chip.calendar._put": lambda: (queue(), 1300, 3),
-    "chip.calendar._take_slot": lambda: (queue(1300), 0, 5),
+    "chip.calendar._take_slot": lambda: (queue(1300), 0, 10),
     "chip.calendar._move_down": lambda: (queue(2**40),),
     "chip.calendar._arrange": lambda: (queue(*[1300] * 7), 1),
     "chip.calendar._arrange_chunk": lambda: (queue(1300, 1301), 0, 2),

@@ -15,7 +15,6 @@ CALLS = {
     "functional.clocked._deliver_late": lambda: (
         INDPTR, TARGETS, WEIGHTS, np.ones(3, i32), FIRED, 2, np.zeros((2, 2)), 0,
     ),
-    "network.neurons.base._silent": lambda: (0.0,),
     "chip.barrier._send": lambda: (
         np.arange(2, dtype=i32), np.array([0, 2], i64), np.ones(2, np.uint8), np.ones(2, i64), np.ones(2, i64),
         np.ones(2, i64), np.ones(2, i64), np.ones(1, i64), np.array([0, 1, 2], i64), np.zeros(2, i32),
@@ -31,8 +30,20 @@ CALLS = {
         np.zeros(1, i64), np.ones(1, i64), 0, INDPTR, TARGETS.view(i32), WEIGHTS, NONE32, np.zeros(2, i32),
         np.array([0, 1, 2], i64), np.zeros(2, i32), np.zeros(2, i64), np.zeros((1, 2)), 0,
     ),
+    "network.builders.planes._convolve_planes": lambda: (
+        np.ones((1, 1, 1, 1), np.float32), True, (1, 2, 2), (2, 2), (1, 1), (0, 0), np.zeros(5, i64),
+        np.zeros(4, i32), np.zeros(4, np.float32),
+    ),
     "chip.axons._cores_of": lambda: (
         INDPTR, TARGETS.view(i32), np.zeros(2, i32), np.zeros(1, i64), np.zeros(3, i64), np.zeros(3, i32),
+        np.zeros(3, i64),
+    ),
+    "chip.mapping._place": lambda: (
+        np.array([0, 1, 3], i64), np.zeros(3, i32), np.array([2, 4, 4, 1000, 2, 1], i64), np.full(2, -1, i32),
+        np.full(2, -1, i32), np.zeros(2, i64), np.zeros(2, i64),
+    ),
+    "chip.mapping._ranges": lambda: (
+        INDPTR, TARGETS.view(i32), np.zeros(2, i32), np.zeros(3, i64), np.zeros(3, i32), np.zeros(3, i64),
         np.zeros(3, i64),
     ),
     "chip.placement._fill": lambda: (
@@ -46,6 +57,6 @@ FLOATS = {
     "functional.clocked._deliver_unit",
     "functional.clocked._deliver_late",
     "chip.losses._deliver_rest",
-    "network.neurons.base._silent",
+    "network.builders.planes._convolve_planes",
 }
 """They sum synaptic weights, which are real numbers."""

@@ -5,7 +5,9 @@
 
 writes ``sanafe.json`` (its example, one packet across a chip, the DVS-gesture network) and ``sanafe_random.json``
 (random networks on random chips, as YAML made here, and on the chips of the package, by name). The tool is under the
-GPL: it is asked, not read. Each network runs in a process of its own, because the tool seeds its random inputs by a
+GPL: it is asked, not read. ``detailed_s``, its time with a network, is kept for comparison only: for more than one
+packet it differs from run to run (by half a percent at 100 steps of the DVS-gesture network). Each network
+runs in a process of its own, because the tool seeds its random inputs by a
 count over the process. What the experiments with it taught is written in ``hdspike/chip/sanafe*.py`` and
 ``hdspike/network/neurons/loihi.py``.
 """

@@ -6,7 +6,7 @@ One model is one file. It states its parameters and state variables by name and 
     the clocked kernel. ``parameters`` ``(P, n)`` and ``state`` ``(S, n)`` are float64; ``drive`` ``(n,)`` is the
     sum of the weights that arrived in this step. **A sum that nothing arrived in is −0.0**, and adding any
     weight to it, zero included, gives something else: so a kernel sees for free whether a neuron received an
-    event (:func:`_silent`). The kernel leaves −0.0 behind in ``drive``. It writes 1 or 0 into ``updated``
+    event (its sum is not 0, or its sign is not set). The kernel leaves −0.0 behind in ``drive``. It writes 1 or 0 into ``updated``
     ``(n,)`` uint8 (did this neuron's state have to be computed?) and the indices of the neurons that fired, in
     rising order, into ``fired`` ``(n,)`` int32.
 ``event(parameters, state, neuron, now, weight) -> fires``
@@ -32,16 +32,10 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.jit import kernel
 
-__all__ = ["EMPTY", "NeuronModel", "SpikeSource", "_collect", "_silent"]
+__all__ = ["EMPTY", "NeuronModel", "SpikeSource", "_collect"]
 
 EMPTY = -0.0
 """The drive of a neuron that received nothing."""
-
-
-@kernel
-def _silent(drive):
-    """Whether nothing arrived in a sum of weights: it is still −0.0."""
-    return drive == 0.0 and np.signbit(drive)
 
 
 @kernel
