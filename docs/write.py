@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from hdspike import datasets, report, sim, substrate
-from hdspike.datasets import registry
+from hdspike.datasets import registry, store
 from hdspike.files import write_text
 from hdspike.idea import si
 from hdspike.learn import compare
 from hdspike.run import Result, run
 from hdspike.task import Settings
+from hdspike.workloads import job
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = (7, 60_000, 120_000, 240_000, 350_000)
@@ -200,6 +201,27 @@ def chip_bench(rows: list[dict[str, Any]]) -> str:
     )
 
 
+def gesture(golden: dict[str, Any]) -> str:
+    """The DVS network on the chip beside SANA-FE's numbers, run here and now."""
+    made = job.load("dvs-gesture", chip="loihi-sanafe", cores=(1, 4, 16, 16, 4, 1), steps=1000)
+    ours = {noc: job.numbers(made, *job.run(made, noc=noc, max_spikes=0)) for noc in ("simple", "exact")}
+    (theirs,) = (g for g in golden["gesture"] if g["cores"] == "1,4,16,16,4,1" and g["steps"] == 1000)
+    rows = [("1000 steps on 42 cores", "hdspike", "SANA-FE 2.2.9", "relative difference")]
+    simple = ours["simple"]
+    for name in ("fired", "packets", "synaptic_events", "updates", "hops"):
+        rows.append((name.replace("_", " "), f"{simple[name]:,}", f"{theirs[name]:,}", f"{simple[name] - theirs[name]}"))
+    for name in ("total", "synapse", "soma", "network"):
+        one, other = simple["energy"][name], theirs["energy"][name]
+        rows.append((f"energy, {name}", f"{one:.9e} J", f"{other:.9e} J", f"{abs(one / other - 1):.0e}"))
+    one, other = simple["simulated_s"], theirs["simulated_s"]
+    rows.append(("time, `simple`", f"{1e3 * one:.6f} ms", f"{1e3 * other:.6f} ms", f"{abs(one / other - 1):.0e}"))
+    one, other = ours["exact"]["simulated_s"], theirs["detailed_s"]
+    rows.append(
+        ("time, `exact` beside its `detailed`", f"{1e3 * one:.3f} ms", f"{1e3 * other:.3f} ms", f"{one / other - 1:+.1%}")
+    )
+    return table(*rows) + "\n\n*Written by `make figures`, which runs the command above with both networks-on-chip.*"
+
+
 def million(n: dict[str, Any]) -> str:
     """A memory of a million items, step by step."""
     rows = [
@@ -257,6 +279,9 @@ def main() -> None:
     chip = benched / "chip.json"
     if chip.exists():  # its peers and data are not on every machine
         fill(ROOT / "docs" / "chip.md", {"chip-bench": chip_bench(json.loads(chip.read_text("utf-8")))})
+    if store.present(datasets.available()["dvs-gesture"]):
+        golden = json.loads((ROOT / "tests" / "golden" / "sanafe.json").read_text("utf-8"))
+        fill(ROOT / "docs" / "chip.md", {"chip-dvs": gesture(golden)})
     measured = ROOT / "figures" / "08_languages.json"
     if measured.exists():  # its sim is skipped where the data has not been fetched
         fill(ROOT / "docs" / "data.md", {"languages": languages(json.loads(measured.read_text("utf-8")))})

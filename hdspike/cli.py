@@ -210,6 +210,13 @@ def show(name: str) -> None:
 @click.option(
     "--noc", metavar="simple|exact", default="simple", show_default=True, help="Network-on-chip model."
 )
+@click.option(
+    "--clock",
+    metavar="barrier|async",
+    default="barrier",
+    show_default=True,
+    help="A barrier after every step, or no clock.",
+)
 @click.option("--policy", metavar="stall|drop", default="stall", show_default=True, help="At a full FIFO.")
 @click.option("--fifo-depth", type=int, metavar="D", help="Packets per FIFO (exact).  [default: the chip's]")
 @click.option("--checkpoint", metavar="FILE", help="Save the run here and go on from it.")
@@ -221,8 +228,8 @@ def show(name: str) -> None:
     "--json", "file", metavar="FILE", help="Write the numbers as JSON; - for only them, on the screen."
 )
 def run_chip(
-    workload: str, chip_name: str, cores: str | None, place: str | None, steps: int | None, noc: str, policy: str,
-    fifo_depth: int | None, checkpoint: str | None, export: str | None, seed: int, file: str | None,
+    workload: str, chip_name: str, cores: str | None, place: str | None, steps: int | None, noc: str, clock: str,
+    policy: str, fifo_depth: int | None, checkpoint: str | None, export: str | None, seed: int, file: str | None,
 ) -> None:  # fmt: skip
     """Run the network WORKLOAD (dvs-gesture, c-elegans, a .nir or .yaml file) on a chip: spikes, time, energy."""
     import json
@@ -242,9 +249,17 @@ def run_chip(
             raise ValueError(f"cores must be whole numbers with commas between them, got {cores!r}")
         shares = tuple(int(part) for part in cores.split(","))
     console = Console(stderr=True)
-    mesh = {} if fifo_depth is None else {"fifo_depth": fifo_depth}
-    with console.status("compiling (once; later runs find the kernels)"):
-        compiling = job.warm(chip_name, noc=noc, policy=policy, **mesh)
+    mesh: dict[str, Any] = {} if fifo_depth is None else {"fifo_depth": fifo_depth}
+    if clock == "barrier":
+        mesh |= {"noc": noc, "policy": policy}
+        with console.status("compiling (once; later runs find the kernels)"):
+            compiling = job.warm(chip_name, **mesh)
+        mesh["checkpoint"] = checkpoint
+    else:
+        if checkpoint is not None:
+            raise ValueError("checkpoint must be left out without a clock: there is no moment between two steps")
+        mesh |= {"policy": policy}
+        compiling = 0.0
     with console.status(f"building and mapping {workload}"):
         made = job.load(workload, chip=chip_name, cores=shares, place=place, steps=steps, seed=seed)
     console.print(
@@ -252,9 +267,7 @@ def run_chip(
         f"synapses on {len(made.placement.cores_used)} cores; at most {made.bytes / 1e6:,.0f} MB"
     )
     with screen.Steps(console) as progress:
-        activity, wall = job.run(
-            made, progress=progress, noc=noc, policy=policy, checkpoint=checkpoint, **mesh
-        )
+        activity, wall = job.run(made, clock=clock, progress=progress, **mesh)
     found = job.numbers(made, activity, wall, compiling)
     if export is not None:
         for path in activity.export(export):

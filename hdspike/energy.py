@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
-from hdspike.chip import ChipActivity
+from hdspike.chip import AsynchronousActivity, ChipActivity
 from hdspike.substrate import Quantity, Substrate
 from hdspike.vocabulary import check_counters
 
@@ -258,7 +258,7 @@ def _round(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def by_unit(activity: ChipActivity) -> dict[str, float]:
+def by_unit(activity: ChipActivity | AsynchronousActivity) -> dict[str, float]:
     """What every unit of a chip spent in a run, in joules, by component; ``total`` is their sum.
 
     ``synapse``, ``dendrite``, ``soma``: actions × the energies of their units; ``network``: axons in and out, and

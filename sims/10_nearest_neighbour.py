@@ -13,6 +13,10 @@ exact. Updates in the sweeps: every pattern is visited in every step. Sparse cod
 (s strongest of 750 features and their signs, no projection), SimHash a sparse block code. The latency code may spare
 spikes too: only the strongest features of the query speak, with 60 or with 2 steps.
 
+What disagrees. The synaptic events alone, at 23.6 pJ, are the whole of the measured energy, so the updates are what
+stands above it: the published prices are too high for this silicon, and it is not known which of them. The simulated
+query is four times shorter than the measured one, and its static energy with it.
+
 Caveats. The published spikes and steps are kept, not the published data, scaling or wiring, which were not at hand. The
 prices are pre-silicon estimates. The simulated step is as long as the slowest core and one chip's barrier: links
 between chips, the host and the barrier over 32 chips are not in it, so it is shorter than the measured 5.8 µs.

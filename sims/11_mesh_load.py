@@ -9,13 +9,13 @@ a link busy for one), load as a share of the *bisection bound*, the most that an
 Theory beside the data: latency at zero load (exact), the bisection bound (exact), and two approximations that take
 every link for a queue of its own. In **M/D/1 per link** every link gets Poisson arrivals. There independence fails in
 two opposite ways: packets that came over the same link are a hop time apart and cannot collide again (the real wait
-is shorter, down to a half), and a packet that waits at the head of a full FIFO holds up all behind it (the real wait is
-longer, and short FIFOs saturate early). **Merged streams** (after Kruskal & Snir 1983) repairs the former
-only.
+is shorter, less than a half at low load), and a packet that waits at the head of a FIFO holds up all behind it, a
+full FIFO the routers before it (the real wait is longer, and short FIFOs saturate early). **Merged streams** (after
+Kruskal & Snir 1983) repairs the former only.
 
 Several chips: the same mesh cut into four chips, whose links keep busy for longer (serialisation) and take longer
 (latency). Caveats. Above saturation nothing is stationary: latency grows with the length of the run, so it is drawn
-hollow; and what is accepted there is no longer uniform, as tiles in the middle starve. Points are means over
+hollow; and what is accepted there is no longer quite uniform (short ways are favoured). Points are means over
 independent runs, bars their range. One virtual channel, one flit per packet, store and forward: the simplest router.
 """
 

@@ -12,6 +12,8 @@ Control: every connection with another target, the numbers that leave and arrive
 of the mean over independent stimuli (Student's t), each with its touches at both ends under the same background.
 
 On the chip: the neurons in their alphabetical order on 16 cores, each with its background beside it; the exact mesh.
+The cores lie in a block (by hand), on every second tile (scattered), or where a search by traffic moves the scattered
+ones; by capacity needs three cores only.
 
 Caveats. Spikes stand for graded potentials, all neurons are alike, the sign of a connection is a guess from the
 transmitter, no muscle, no proprioception, no extrasynaptic signal. Chalfie's signs come from behaviour: a D above 0
@@ -77,7 +79,9 @@ def index(by_class: dict[str, float]) -> float:
     return float(np.mean([by_class[n] for n in BACKWARD]) - np.mean([by_class[n] for n in FORWARD]))
 
 
-def asked(worm: Any, names: list[str], steps: int, seeds: range, shuffles: range, how: dict[str, bool]) -> Any:
+def asked(
+    worm: Any, names: list[str], steps: int, seeds: range, shuffles: range, how: dict[str, bool]
+) -> Any:
     """One version of the network: touched at both ends with several seeds, then shuffled, and at rest."""
     found, shuffled, seen = [], [], []
     for seed in seeds:
@@ -103,9 +107,9 @@ def asked(worm: Any, names: list[str], steps: int, seeds: range, shuffles: range
     }
 
 
-def placed(made: Network, chip: Architecture) -> Placement:
-    """By hand: the neurons on 16 cores, the background of each beside it, the receptors on the core of the first."""
-    blocks = list(range(CORES))
+def placed(made: Network, chip: Architecture, apart: int = 1) -> Placement:
+    """By hand: the neurons on 16 cores, the background of each beside it, the receptors with the first of them."""
+    blocks = list(range(0, apart * CORES, apart))
     return by_hand(made, chip, {"stimulus": [0], "background": blocks, "neurons": blocks})
 
 
@@ -134,9 +138,10 @@ def on_chips(worm: Any, steps: int, seed: int) -> dict[str, Any]:
     """One touch at the head on the chip: three placements, two price lists, the mesh."""
     made = network(worm, between=(0, steps), seed=seed)
     sanafe = Architecture.from_substrate(substrate.load("loihi-sanafe"))
-    hand = placed(made, sanafe)
+    hand, scattered = placed(made, sanafe), placed(made, sanafe, 8)
     runs = {"by hand": on_chip(made, sanafe, steps, placement=hand, noc="exact")}
-    moved = by_traffic(made, sanafe, hand, fired=runs["by hand"].fired)
+    runs["scattered"] = on_chip(made, sanafe, steps, placement=scattered, noc="exact")
+    moved = by_traffic(made, sanafe, scattered, fired=runs["scattered"].fired)
     runs["by traffic"] = on_chip(made, sanafe, steps, placement=moved, noc="exact")
     runs["by capacity"] = on_chip(made, sanafe, steps, placement=by_capacity(made, sanafe), noc="exact")
     sheet = substrate.load("loihi")
@@ -155,19 +160,21 @@ def on_chips(worm: Any, steps: int, seed: int) -> dict[str, Any]:
         rng=seed,
     )
     low, high = int(made.offsets[2]), int(made.offsets[3])
-    group = np.full(sanafe.cores, -1)
-    group[np.unique(hand.core[low:high])] = 0
+    maps = []
+    for name, where in (("scattered", scattered), ("by traffic", moved)):
+        group = np.full(sanafe.cores, -1)
+        group[np.unique(where.core[low:high])] = 0
+        maps.append({"name": name, "group": group, "hops": runs[name].hops / seconds})
     return {
         "seconds": seconds,
         "runs": {name: bill(run, seconds) for name, run in runs.items()},
         "published": {**bill(theirs, seconds), "static_watts": sheet.si("power.static"), **other.as_json()},
         "background_share": float(runs["by hand"].fired[:low].sum() / counts["packets"]),
         "mesh": {
-            "group": group,
+            "maps": maps,
             "tile_of_core": sanafe.tile_of_core,
             "tile_x": sanafe.tile_x,
             "tile_y": sanafe.tile_y,
-            "hops": runs["by hand"].hops / seconds,
         },
         "synapses": made.synapses,
     }
@@ -179,8 +186,8 @@ def raster(worm: Any, seed: int) -> dict[str, Any]:
     made = network(worm, between=(begin, end), seed=seed)
     names: list[str] = list(made.metadata["names"])  # type: ignore[call-overload]
     groups = {
-        "head\ntouch": [n for n in names if n in ANTERIOR],
-        "tail\ntouch": [n for n in names if n in POSTERIOR],
+        "head touch": [n for n in names if n in ANTERIOR],
+        "tail touch": [n for n in names if n in POSTERIOR],
         "backward": [n for n in names if n[:-1] in BACKWARD],
         "forward": [n for n in names if n[:-1] in FORWARD],
     }
@@ -238,7 +245,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     edges = np.concatenate([[0], np.cumsum(sizes)])
     heights = np.array([10 * n if i < len(sizes) - 1 else n for i, n in enumerate(sizes)])
     tops = np.concatenate([[0], np.cumsum(heights + 12)])
-    for place, ((name, count), shade) in enumerate(zip(one["groups"].items(), shades, strict=True)):
+    for place, (count, shade) in enumerate(zip(sizes, shades, strict=True)):
         mine = (row >= edges[place]) & (row < edges[place + 1])
         y = tops[place] + (row[mine] - edges[place] + 0.5) * heights[place] / count
         wide = place < len(sizes) - 1
@@ -247,7 +254,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         )  # fmt: skip
     ax.set_yticks(
         [float(tops[i] + heights[i] / 2) for i in range(len(sizes))],
-        [f"{n}\n({s})" if "\n" not in n else n for n, s in zip(one["groups"], sizes, strict=True)],
+        [f"{n} ({s})" for n, s in zip(one["groups"], sizes, strict=True)],
         fontsize=9,
     )
     ax.axvspan(*one["touch_ms"], color=COLOURS["yellow"], alpha=0.3, linewidth=0, zorder=0)
@@ -290,8 +297,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
     for place, version in enumerate(versions):
         cloud = np.array(version["shuffled"])
         ax.plot(
-            place + 0.22 + 0.12 * (generator.random(len(cloud)) - 0.5), cloud, "o", color=COLOURS["grey"], markersize=3.5,
-            alpha=0.7, linestyle="none", label="targets shuffled, one each" if not place else None,
+            place + 0.22 + 0.12 * (generator.random(len(cloud)) - 0.5), cloud, "o", color=COLOURS["grey"],
+            markersize=3.5, alpha=0.7, linestyle="none", label="targets shuffled, one each" if not place else None,
         )  # fmt: skip
         ax.errorbar(
             place - 0.12, version["index"]["mean"], yerr=version["index"]["half"], fmt="D", color=COLOURS["vermilion"],
@@ -301,17 +308,24 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ax.set_xticks(range(len(versions)), [v["name"] for v in versions], fontsize=8.5)
     most = 1.45 * max(abs(v["index"]["mean"]) for v in versions)
     most = max(most, 1.2 * max(max(map(abs, v["shuffled"]), default=0.0) for v in versions))
-    ax.set(title="Direction index D: above 0 is the worm's own choice", ylabel="D = backward − forward")
-    ax.set(xlabel="signs of the touch receptors, weights", xlim=(-0.5, len(versions) - 0.5), ylim=(-most, most))
+    ax.set(title="Direction index: above 0 as the worm does", ylabel="D = backward − forward")
+    ax.set(
+        xlabel="signs of the touch receptors, weights", xlim=(-0.5, len(versions) - 0.5), ylim=(-most, most)
+    )
     ax.legend(loc="lower left", frameon=False, fontsize=9)
 
     ax = axes[1, 0]
     mesh = chip["mesh"]
-    link_map(
-        ax, mesh["group"], mesh["tile_of_core"], mesh["tile_x"], mesh["tile_y"], np.array(mesh["hops"]) / 1000,
-        colours=(COLOURS["sky"],), label="thousand packets per second of the worm",
-    )  # fmt: skip
-    ax.set_title(f"{CORES} cores (blue) of 128, placed by hand: load of the links")
+    ax.axis("off")
+    most = max(max(map(max, one["hops"])) for one in mesh["maps"]) / 1000
+    for place, one in enumerate(mesh["maps"]):
+        inner = ax.inset_axes((0.0, 0.55 - 0.47 * place, 1.0, 0.38))
+        link_map(
+            inner, one["group"], mesh["tile_of_core"], mesh["tile_x"], mesh["tile_y"], np.array(one["hops"]) / 1000,
+            colours=(COLOURS["sky"],), most=most, label="thousand packets per second" if place else "",
+        )  # fmt: skip
+        inner.set_title(one["name"], fontsize=10)
+    ax.set_title(f"{CORES} of 128 cores (blue), and the load of the links")
 
     ax = axes[1, 1]
     rows = [*chip["runs"].items()]
@@ -336,7 +350,11 @@ def draw(numbers: dict[str, Any]) -> Figure:
         [f"{name}\n{found['cores']} cores" for name, found in rows] + [f"by hand,\n'loihi'\n{CORES} cores"],
         fontsize=9,
     )
-    ax.set(title="Energy per second of the worm's life", ylabel="energy (µJ)", xlabel="placement, on 'loihi-sanafe'")
+    ax.set(
+        title="Energy per second of the worm's life",
+        ylabel="energy (µJ)",
+        xlabel="placement, on 'loihi-sanafe'",
+    )
     high = max([base + static, *(1e6 * f["joules_per_s"]["total"] for _, f in rows)])
     ax.set_ylim(0, 1.5 * high)
     ax.legend(loc="upper left", frameon=False, fontsize=9, ncols=2)
@@ -350,21 +368,27 @@ def draw(numbers: dict[str, Any]) -> Figure:
             linestyle="--" if shade == "green" else "-", label=f"{name}: {found['faster']:.0f} times the worm",
         )  # fmt: skip
     ax.axvline(1000, color=COLOURS["vermilion"], linestyle=":", label="the worm: 1 ms")
-    ax.set(title="Time of a step of 1 ms on the chip", xlabel="time of a step (µs)", ylabel="share of the steps")
+    ax.set(
+        title="Time of a step of 1 ms on the chip", xlabel="time of a step (µs)", ylabel="share of the steps"
+    )
     ax.set(xscale="log", ylim=(0, 1.55), yticks=np.linspace(0, 1, 6))
     ax.set_xlim(right=2000)
     ax.legend(loc="upper left", frameon=False, fontsize=9)
 
-    rest, hand = versions[0]["mean_hz"]["none"], chip["runs"]["by hand"]
+    rest, hand, seconds = versions[0]["mean_hz"]["none"], chip["runs"]["by hand"], chip["seconds"]
+    some = {k: f"{v / seconds:,.0f}" for k, v in hand["counts"].items()}
+    found = "; ".join(
+        f"{v['name']} {v['index']['mean']:+.2f} ± {v['index']['half']:.2f}".replace("\n", " ")
+        for v in versions
+    )
     note(
         fig,
         f"{numbers['neurons']} neurons; background alone {numbers['alone_hz']:.1f} Hz, connected and untouched "
-        f"{rest:.1f} Hz (aims: 5 and 10). Bars: 95 % over {numbers['seeds']} stimuli of {numbers['steps'] / 1000:g} s. "
-        f"D: {'; '.join('{} {:+.2f} ± {:.2f}'.format(v['name'].replace(chr(10), ' '), v['index']['mean'], v['index']['half']) for v in versions)}.\n"
-        f"By hand: {hand['counts']['fired'] / chip['seconds']:,.0f} spikes/s, {hand['counts']['packets'] / chip['seconds']:,.0f} "
-        f"packets/s ({100 * chip['background_share']:.0f} % background and stimulus), {hand['counts']['hops'] / chip['seconds']:,.0f} "
-        f"hops/s, {hand['counts']['synaptic_events'] / chip['seconds']:,.0f} synaptic events/s. Were the whole chip on at the "
-        f"worm's own pace, its static power ({1000 * theirs['static_watts']:.0f} mW, an estimate) would be the bill.",
+        f"{rest:.1f} Hz (aims: 5 and 10). Bars: 95 % over {numbers['seeds']} stimuli of "
+        f"{numbers['steps'] / 1000:g} s at each end.\nD: {found}.\n"
+        f"By hand, per second: {some['fired']} spikes, {some['packets']} packets "
+        f"({100 * chip['background_share']:.0f} % background and stimulus), {some['hops']} hops, "
+        f"{some['synaptic_events']} synaptic events. Kept on all second, the chip's static power ({1000 * theirs['static_watts']:.0f} mW, an estimate) would be the bill.",
     )
     return fig
 

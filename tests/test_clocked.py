@@ -1,6 +1,7 @@
 """The clocked runner and the barrier chip against their slow twins, on random networks."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ def test_a_checkpoint_belongs_to_one_run(tmp_path: Path) -> None:
     by_clock(small(), 3, checkpoint=file)
     with pytest.raises(ValueError, match="another run"):
         by_clock(small(1.0), 6, checkpoint=file)
-    with pytest.raises(ValueError, match="checkpoint of hdspike.barrier"):
+    with pytest.raises(ValueError, match=r"checkpoint of hdspike\.barrier"):
         simulate(small(), CHIP, 6, checkpoint=file)
     whole = file.read_bytes()
     rng = np.random.default_rng(0)
@@ -209,12 +210,8 @@ def test_a_checkpoint_belongs_to_one_run(tmp_path: Path) -> None:
             if damaged:
                 damaged[int(rng.integers(len(damaged)))] ^= int(rng.integers(1, 256))
         file.write_bytes(bytes(damaged))
-        try:
+        with suppress(ValueError):  # or it was a byte that nothing reads; never another error
             by_clock(small(), 6, checkpoint=file)
-        except ValueError as error:
-            assert "checkpoint" in str(error)
-        else:
-            pass  # a byte that nothing reads
 
 
 @settings(max_examples=25, deadline=None)
@@ -307,6 +304,9 @@ def test_tables_and_files(tmp_path: Path) -> None:
     ]
 
 
+WIRE = small().projections[0].synapses
+TWO_FOR_THREE = Population("a", 3, LoihiSoma(bias=[1.0, 2.0]))
+
 BAD: list[tuple[Any, type[Exception], str]] = [
     (lambda: by_clock(small(), -1), ValueError, "^steps"),
     (lambda: by_clock(small(), 5, step_s=0.0), ValueError, "^step_s"),
@@ -323,11 +323,11 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     (lambda: placement(small(), CHIP, np.array([0])), ValueError, "^core must be one per neuron"),
     (lambda: Network([]), ValueError, "^populations"),
     (lambda: Network([small().populations[0]] * 2), ValueError, "^populations.*twice"),
-    (lambda: Network(small().populations, [Projection("in", "x", small().projections[0].synapses)]), ValueError, "^proj"),
-    (lambda: Network(small().populations, [Projection("out", "in", small().projections[0].synapses)]), ValueError, "source"),
+    (lambda: Network(small().populations, [Projection("in", "x", WIRE)]), ValueError, "^projections must join"),
+    (lambda: Network(small().populations, [Projection("out", "in", WIRE)]), ValueError, "spike source"),
     (lambda: LoihiSoma(threshold="high"), TypeError, "^threshold"),
     (lambda: LoihiSoma(threshold=float("nan")), ValueError, "^threshold"),
-    (lambda: by_clock(Network([Population("a", 3, LoihiSoma(bias=[1.0, 2.0]))]), 1), ValueError, "^bias must be one value or 3"),
+    (lambda: by_clock(Network([TWO_FOR_THREE]), 1), ValueError, "^bias must be one value or 3"),
     (lambda: Population("a", 6, LoihiSoma(), (2, 2)), ValueError, "^shape"),
     (lambda: Population("a", 0, LoihiSoma()), ValueError, "^size"),
     (lambda: Population("a", 1, Recorded.in_steps([0], [1])), ValueError, "^size"),

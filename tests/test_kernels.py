@@ -34,7 +34,7 @@ FLOATS: dict[str, str] = {}
 for _module in pkgutil.iter_modules(calls.__path__):
     _file = importlib.import_module(f"tests.calls.{_module.name}")
     CALLS.update(_file.CALLS)
-    FLOATS.update({name: _file.__doc__ or "" for name in getattr(_file, "FLOATS", ())})
+    FLOATS.update(dict.fromkeys(getattr(_file, "FLOATS", ()), _file.__doc__ or ""))
 
 
 def kernels() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -259,6 +260,13 @@ def test_energy_by_layer_is_the_energy_of_the_run():
     for bill in (sanafe, loihi):
         assert sum(bill["parts"].values()) == pytest.approx(bill["nominal"], rel=1e-5)
         assert bill["low"] < bill["nominal"] < bill["high"]
+
+
+def test_what_the_other_tool_said_is_what_was_written_down():
+    asked = json.loads((Path(__file__).parent / "golden" / "sanafe_detailed.json").read_text())
+    assert asked["steps"] == DVS.ORACLE["steps"]
+    for name in ("detailed_s", "without_hops_s"):
+        assert DVS.ORACLE[name] == pytest.approx(asked[name], rel=1e-7)
 
 
 @jitted

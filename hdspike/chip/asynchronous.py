@@ -16,6 +16,7 @@ Every neuron model with an ``event`` kernel runs here, several in one network (:
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from hdspike.chip.noc import grid_of
 from hdspike.chip.placement import Placement, by_capacity
 from hdspike.chip.routing import NO_WAY
 from hdspike.chip.state import Chip
+from hdspike.events import export
 from hdspike.network.graph import Network
 from hdspike.spikes import EVENT
 
@@ -105,6 +107,18 @@ class AsynchronousActivity:
             "cores": {"core": np.arange(self.architecture.cores), **self.per_core},
             "links": {"link": np.arange(len(self.per_link["crossed"])), **self.per_link},
         }
+
+    def export(self, path: str | Path) -> list[Path]:
+        """Write :meth:`tables` to ``.csv``, ``.parquet``, ``.h5`` or ``.sonata`` (:func:`hdspike.events.export`)."""
+        starts = self.network.offsets
+        return export(
+            path,
+            self.tables(),
+            meta={"chip": self.architecture.name, "clock": "async", "counts": self.counts},
+            populations={
+                p.name: (int(starts[i]), int(starts[i + 1])) for i, p in enumerate(self.network.populations)
+            },
+        )
 
     @property
     def audit(self) -> dict[str, int]:

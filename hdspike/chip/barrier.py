@@ -10,8 +10,8 @@ The **time** is the network-on-chip's, which gets the packets of the step, core 
 
 ``simple``: ``T = max(max over cores Σ (gaps + what is left), max over cores Σ service) + barrier`` (no network: the
 model of that name in SANA-FE). ``exact``: the packets cross the hop-accurate mesh of
-:mod:`hdspike.chip.transport`, with FIFOs that fill; the step ends when the last packet is served and the last core has visited its neurons. Only there
-may a packet be dropped, and then its synaptic events never happen.
+:mod:`hdspike.chip.transport`, with FIFOs that fill; the step ends when the last packet is served and the last core
+has visited its neurons. Only there may a packet be dropped, and then its synaptic events never happen.
 """
 
 from typing import Any

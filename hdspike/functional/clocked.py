@@ -5,7 +5,8 @@ arrives in step ``t + delay``. No delay is below 1, so the order of the populati
 
 The kernel is one scattered addition per synaptic event. A row's slice and unsigned targets (no index can be negative)
 make it four times faster than the same loop over ``indptr`` with signed ones: LLVM then keeps bare pointers. Its bound
-is the load of a target and a weight (5 to 12 bytes, streamed) and one addition in cache: ``benchmarks/chip.py`` states both beside the figure.
+is the load of a target and a weight (5 to 12 bytes, streamed) and one addition in cache: ``benchmarks/chip.py`` states
+both beside the figure.
 """
 
 import hashlib

@@ -26,8 +26,8 @@ def stored_weights(weights: Any) -> NDArray[Any]:
         raise TypeError(f"weights must be numbers, got {given.dtype}")
     if not np.all(np.isfinite(given)):
         raise ValueError("weights must be finite")
-    stored = given.astype(np.float32 if given.dtype == np.float32 else np.float64)
-    return stored + 0.0  # no −0.0: a drive of −0.0 means that nothing came
+    stored: NDArray[Any] = given.astype(np.float32 if given.dtype == np.float32 else np.float64)
+    return np.where(stored == 0, 0, stored)  # no −0.0: a drive of −0.0 means that nothing came
 
 
 @dataclass(frozen=True)

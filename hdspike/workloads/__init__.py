@@ -15,6 +15,7 @@ NAMES = {
     "dvs-gesture": "dvs_gesture",
     "c-elegans": "c_elegans",
     "neighbours": "neighbours",
+    "event-camera": "event_camera",
 }
 
 

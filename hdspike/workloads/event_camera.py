@@ -7,8 +7,8 @@ together, go step by step of 1 ms through two fixed layers:
     a convolution with the even Gabor filter ``exp(−(a² + b²/4) ÷ 2σ²) · cos(2πa ÷ λ)``, a across and b along the
     line, σ = 1.2, λ = 5 pixels, 7 × 7, stride 2, in four orientations, each for the ON events alone and for the OFF
     events alone (Gabor, 1946; Daugman, JOSA A 2, 1985: simple cells of the visual cortex). Weights are int8 with the
-    mean taken out, so an even field of events excites nothing. A Loihi soma with a leak of 0.9 per step fires when it
-    has seen ``DRIVE`` ideal lines of one event per pixel.
+    mean taken out, so an even field of events excites next to nothing. A Loihi soma with a leak of 0.9 per step fires
+    when it has more than a line through its middle brings with one event per pixel: 120, the sum of the middle row.
 ``patches``
     the sum of 3 × 3 neighbouring ``lines`` neurons per orientation and polarity, in groups of eight (four
     orientations × two polarities) in which the one that reaches ``VOTES`` spikes wins and silences the others
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from hdspike import check, datasets
 from hdspike.events import Recording, Sensor
-from hdspike.network import Network, Population, Projection
+from hdspike.network import Network, Population
 from hdspike.network.builders import conv2d, conv2d_shape, sum_pool
 from hdspike.network.neurons.kwta_group import KWTAGroup
 from hdspike.network.neurons.loihi import LoihiSoma
@@ -36,7 +36,7 @@ __all__ = ["ORIENTATIONS", "STEP_PS", "build", "filters", "moving_bar", "network
 ORIENTATIONS = (0, 45, 90, 135)
 SIDE, STRIDE, POOL, FACTOR = 7, 2, 3, 4
 SIGMA, WAVE, LARGEST = 1.2, 5.0, 24
-LEAK, DRIVE, VOTES = 0.9, 2.0, 3.0
+LEAK, VOTES = 0.9, 3.0
 STEP_PS = 1_000_000_000  # 1 ms
 
 
@@ -54,15 +54,6 @@ def filters() -> NDArray[np.int8]:
         for polarity in range(2):
             out[:, :, polarity, polarity * len(ORIENTATIONS) + place] = weights
     return out
-
-
-def thresholds(weights: NDArray[np.int8]) -> NDArray[np.float64]:
-    """``(8,)``: ``DRIVE`` times what a channel gets from one event on each pixel of a line through its middle."""
-    middle = SIDE // 2
-    reach = np.arange(-middle, middle + 1)
-    lines = ((reach * 0, reach), (-reach, reach), (reach, reach * 0), (reach, reach))
-    full = weights.astype(np.int64).sum(axis=2)
-    return np.array([DRIVE * full[middle + y, middle + x, c].sum() for c, (y, x) in enumerate(2 * lines)])
 
 
 def network(recording: Recording, *, unit: str = "") -> Network:
@@ -86,9 +77,11 @@ def network(recording: Recording, *, unit: str = "") -> Network:
     weights = filters()
     above = conv2d_shape(image, SIDE, weights.shape[3], stride=STRIDE)
     top = conv2d_shape(above, POOL, above[2], stride=POOL)
-    every = np.tile(thresholds(weights), above[0] * above[1])
+    line = float(
+        weights[SIDE // 2, :, 0, 0].sum()
+    )  # the slanted filters sample the same curve, more coarsely
     camera = Population("camera", int(np.prod(image)), Recorded(events), image)
-    lines = Population("lines", int(np.prod(above)), LoihiSoma(threshold=every, leak_decay=LEAK), above)
+    lines = Population("lines", int(np.prod(above)), LoihiSoma(threshold=line, leak_decay=LEAK), above)
     race = KWTAGroup(1, group_size=above[2], threshold=VOTES, decay=LEAK)
     patches = Population("patches", int(np.prod(top)), race, top)
     return Network(
@@ -100,23 +93,23 @@ def network(recording: Recording, *, unit: str = "") -> Network:
     )
 
 
-def moving_bar(
-    orientation: int, *, sensor: Sensor | None = None, steps: int = 60, pixels_per_step: float = 1.0
-) -> Recording:
-    """Synthetic: a long bright edge at ``orientation`` degrees that crosses the picture: a line of ON events.
+def moving_bar(orientation: int, *, steps: int = 200, speed: float = 0.5) -> Recording:
+    """Synthetic: a bright bar at ``orientation`` degrees crosses 320 × 240 pixels, ``speed`` of them a step.
 
-    An OFF line follows 20 pixels behind it. One event per pixel that is passed; nothing is random.
+    Its front is a line of ON events, its back, 60 pixels behind, of OFF events: one per pixel passed. Not random.
     """
-    check.one_of("orientation", orientation, ORIENTATIONS)
-    camera = Sensor(80, 60) if sensor is None else sensor
-    angle = np.deg2rad(orientation)
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"orientation must be one of {ORIENTATIONS}, got {orientation!r}")
+    check.integer("steps", steps, low=1)
+    if not 0.0 < speed <= 1e3:
+        raise ValueError(f"speed must be in (0, 1000] pixels a step, got {speed}")
+    camera, angle = Sensor(320, 240), np.deg2rad(orientation)
     y, x = np.mgrid[: camera.height, : camera.width]
-    across = (x - camera.width / 2) * np.sin(angle) + (y - camera.height / 2) * np.cos(angle)
-    passed = (across - across.min()) / pixels_per_step
+    across = x * np.sin(angle) + y * np.cos(angle)
     parts = []
-    for polarity, late in ((1, 0.0), (0, 20.0 / pixels_per_step)):
-        when = np.floor(passed + late)
-        seen = when < steps
+    for polarity, behind in ((1, 0.0), (0, 60.0)):
+        when = np.floor((across - np.median(across) + behind) / speed + steps / 2)
+        seen = (when >= 0) & (when < steps)
         part = np.empty(int(seen.sum()), dtype=EVENT)
         part["time"] = when[seen].astype(np.int64) * STEP_PS
         part["address"] = camera.address(x[seen], y[seen], np.full(int(seen.sum()), polarity))

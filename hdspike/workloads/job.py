@@ -11,6 +11,7 @@ import numpy as np
 from hdspike import check, substrate
 from hdspike.chip import (
     Architecture,
+    AsynchronousActivity,
     ChipActivity,
     Placement,
     by_capacity,
@@ -18,6 +19,7 @@ from hdspike.chip import (
     by_traffic,
     memory,
     simulate,
+    simulate_events,
 )
 from hdspike.energy import by_unit
 from hdspike.network import Network, Population, Projection, Synapses
@@ -124,25 +126,50 @@ def warm(chip: str = "loihi-sanafe", **options: Any) -> float:
 
 
 def run(
-    job: Job, *, progress: Callable[[int, int], None] | None = None, **options: Any
-) -> tuple[ChipActivity, float]:
-    """Run a job; ``options`` are those of :func:`hdspike.chip.simulate`. Returns also the wall-clock seconds."""
+    job: Job, *, clock: str = "barrier", progress: Callable[[int, int], None] | None = None, **options: Any
+) -> tuple[ChipActivity | AsynchronousActivity, float]:
+    """Run a job; returns also the wall-clock seconds.
+
+    ``clock="barrier"``: ``options`` are those of :func:`hdspike.chip.simulate`; ``"async"``: those of
+    :func:`hdspike.chip.simulate_events`, for as much simulated time as the steps of the input last.
+    """
+    check.one_of("clock", clock, ("barrier", "async"))
     begun = time.perf_counter()
-    activity = simulate(
-        job.workload.network, job.architecture, job.steps, placement=job.placement, step_s=job.workload.step_s,
-        progress=progress, **options,
-    )  # fmt: skip
+    activity: ChipActivity | AsynchronousActivity
+    if clock == "barrier":
+        activity = simulate(
+            job.workload.network, job.architecture, job.steps, placement=job.placement, step_s=job.workload.step_s,
+            progress=progress, **options,
+        )  # fmt: skip
+    else:
+        duration = job.steps * round(job.workload.step_s * 1e12)
+        activity = simulate_events(
+            job.workload.network, job.architecture, duration, placement=job.placement, step_s=job.workload.step_s,
+            **options,
+        )  # fmt: skip
     return activity, time.perf_counter() - begun
 
 
-def numbers(job: Job, activity: ChipActivity, wall_s: float, compile_s: float = 0.0) -> dict[str, Any]:
+def numbers(
+    job: Job, activity: ChipActivity | AsynchronousActivity, wall_s: float, compile_s: float = 0.0
+) -> dict[str, Any]:
     """What `hdspike chip run --json` writes: exact counts, joules and seconds unrounded."""
-    network = {name: value for name, value in activity.network.items() if name != "counts" and plain(value)}
+    if isinstance(activity, ChipActivity):
+        clock, noc, fired_by = "barrier", activity.noc, activity.activity.fired_by
+        network = {key: value for key, value in activity.network.items() if key != "counts" and plain(value)}
+    else:
+        clock, noc, fired_by = "async", "exact", activity.fired_by
+        network = {
+            "latency_ps": activity.latency.summary(),
+            "latency_parts_ps": activity.latency_parts_ps,
+            "stopped": activity.stopped,
+        }
     return {
         "workload": job.workload.name,
         "chip": job.architecture.name,
         "steps": job.steps,
-        "noc": activity.noc,
+        "clock": clock,
+        "noc": noc,
         "place": job.place,
         "neurons": job.workload.network.neurons,
         "synapses": job.workload.network.synapses,
@@ -154,7 +181,7 @@ def numbers(job: Job, activity: ChipActivity, wall_s: float, compile_s: float = 
         "load_s": job.load_s,
         "compile_s": compile_s,
         "audit": activity.audit,
-        "fired_by": activity.activity.fired_by,
+        "fired_by": fired_by,
         "network": network,
     }
 

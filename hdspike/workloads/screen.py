@@ -54,7 +54,7 @@ def print_run(numbers: dict[str, Any]) -> None:
     """The numbers of a run, for a reader."""
     title = (
         f"{numbers['workload']} on {numbers['chip']}: {numbers['steps']} steps, {numbers['cores']} cores "
-        f"({numbers['place']}), {numbers['noc']} network-on-chip"
+        f"({numbers['place']}), {numbers['clock']} clock, {numbers['noc']} network-on-chip"
     )
     table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
     table.add_column()

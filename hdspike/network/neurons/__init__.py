@@ -13,6 +13,7 @@ from hdspike.network.neurons.loihi import LoihiSoma
 from hdspike.network.neurons.loihi_integer import LoihiInteger
 from hdspike.network.neurons.poisson import Poisson
 from hdspike.network.neurons.recorded import Recorded
+from hdspike.network.neurons.stream import Stream
 
 __all__ = [
     "CurrentLeaky",
@@ -26,4 +27,5 @@ __all__ = [
     "Poisson",
     "Recorded",
     "SpikeSource",
+    "Stream",
 ]

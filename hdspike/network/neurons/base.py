@@ -6,9 +6,9 @@ One model is one file. It states its parameters and state variables by name and 
     the clocked kernel. ``parameters`` ``(P, n)`` and ``state`` ``(S, n)`` are float64; ``drive`` ``(n,)`` is the
     sum of the weights that arrived in this step. **A sum that nothing arrived in is −0.0**, and adding any
     weight to it, zero included, gives something else: so a kernel sees for free whether a neuron received an
-    event (its sum is not 0, or its sign is not set). The kernel leaves −0.0 behind in ``drive``. It writes 1 or 0 into ``updated``
-    ``(n,)`` uint8 (did this neuron's state have to be computed?) and the indices of the neurons that fired, in
-    rising order, into ``fired`` ``(n,)`` int32.
+    event (its sum is not 0, or its sign is not set). The kernel leaves −0.0 behind in ``drive``.
+    It writes 1 or 0 into ``updated`` ``(n,)`` uint8 (did this neuron's state have to be computed?) and the indices
+    of the neurons that fired, in rising order, into ``fired`` ``(n,)`` int32.
 ``event(parameters, state, neuron, now, weight) -> fires``
     the event-driven kernel, for models whose state has an exact form between events: advance ``neuron`` from its
     last event (state row ``last``, seconds) to ``now`` (seconds), add ``weight``, and say whether it fires.
