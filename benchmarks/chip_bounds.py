@@ -1,4 +1,4 @@
-"""What this machine allows an event-driven simulator at best: additions in a random order, streams, dependent loads.
+"""What this machine allows an event-driven simulator at best: additions in a random order, and streams.
 
 Each is measured on one thread in the same run as the rows that are held against it, the best of several rounds.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from hdspike.jit import kernel
 
-__all__ = ["add_ns", "load_ns", "stream_ns"]
+__all__ = ["add_ns", "stream_ns"]
 
 BLOCK = 1 << 15  # targets of the additions: 128 KiB, read in order
 SHORT = 1 << 21  # operations within one timing
@@ -35,15 +35,6 @@ def _read(words, times):
         for w in range(len(words)):
             total += words[w] ^ np.uint64(i)
     return total
-
-
-@kernel
-def _chase(following, count):
-    """Follow ``count`` links, each known only when the one before has been read; returns the last."""
-    at = np.int64(0)
-    for _ in range(count):
-        at = following[at]
-    return at
 
 
 def best(work: Callable[[], object], operations: int, rounds: int) -> float:
@@ -72,13 +63,3 @@ def stream_ns(octets: int, *, operations: int = SHORT, rounds: int = ROUNDS) -> 
     words = np.ones(max(1, octets // 8), dtype=np.uint64)
     times = max(1, operations // len(words))
     return best(lambda: _read(words, times), times * words.nbytes, rounds)
-
-
-@cache
-def load_ns(octets: int, *, operations: int = 1 << 18, rounds: int = ROUNDS) -> float:
-    """One read at a random place of ``octets``, line by line of 64 bytes, that must end before the next begins."""
-    lines = max(2, octets // 64)
-    order = np.random.default_rng(0).permutation(lines)
-    following = np.zeros(8 * lines, dtype=np.int64)
-    following[8 * order] = 8 * np.roll(order, -1)
-    return best(lambda: _chase(following, operations), operations, rounds)

@@ -2,7 +2,8 @@
 
 A sim is a file ``sims/NN_name.py`` with a docstring that states the question and its caveats, a function
 ``simulate(*, quick, seed) -> dict`` of plain numbers, and ``draw(numbers) -> Figure`` that draws from these
-numbers alone. It runs as a script and as ``hdspike sim NAME``, and writes ``NN_name.json`` and ``.svg``.
+numbers alone. It runs as a script and as ``hdspike sim NAME``, and writes ``NN_name.json`` and ``.svg``. One that also
+has ``animate(numbers) -> str``, the text of a moving SVG without scripts, writes ``NN_name.animated.svg`` too.
 """
 
 import argparse
@@ -75,6 +76,9 @@ def run(
     paths = [target / f"{stem}.json", target / f"{stem}.svg"]
     write_text(paths[0], json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     style.save(figure, paths[1])
+    if hasattr(module, "animate"):
+        paths.append(target / f"{stem}.animated.svg")
+        write_text(paths[-1], module.animate(numbers))
     return numbers, paths
 
 

@@ -10,7 +10,7 @@ sending or working. *in order*: a packet is worked on after it was sent, and one
 hops that take no time and FIFOs without end). *hops*: with the times of the hops. *exact*: with FIFOs of 16 packets,
 that fill and hold up routers and senders. Beside it stands SANA-FE's 'detailed', a heuristic: there no queue ever
 fills, but a packet waits for a share of the mean work in flight along its way, and for all of what exceeds the
-buffers along it. Asked with buffers of 1024, which nothing exceeds, it shows the former alone, and what is left is
+buffers along it. Asked with buffers of 1024, which hardly anything exceeds, it shows the former, and what is left is
 the latter: both are larger than what the exact mesh finds, while its hops cost less (a hop counts only where it is
 longer than that share).
 
@@ -40,7 +40,9 @@ from hdspike.plot.style import COLOURS, figure, note
 
 ENDLESS = 2**20
 DEPTHS = (1, 2, 3, 4, 8, 16, 64, 256, 1024)
-ORACLE = {  # SANA-FE 2.2.9 on this network (tests/golden/sanafe_detailed.py): 'detailed' by size of the link buffers
+ORACLE: dict[
+    str, Any
+] = {  # SANA-FE 2.2.9 on this network (tests/golden/sanafe_detailed.py): 'detailed' by size of the link buffers
     "steps": 1000,
     "joules": 3.440570683e-3,
     "simple_s": 0.023951345,

@@ -96,7 +96,9 @@ def asked(
         "classes": {name: interval([one[name] for one in found]) for name in found[0]},
         "index": interval([index(one) for one in found]),
         "shuffled": shuffled,
-        "beyond": float(np.mean(np.abs(shuffled) >= abs(np.mean([index(one) for one in found])))),
+        "backward": interval([np.mean([one[n] for n in BACKWARD]) for one in found]),
+        "forward": interval([np.mean([one[n] for n in FORWARD]) for one in found]),
+        "beyond": int(np.sum(np.abs(shuffled) >= abs(np.mean([index(one) for one in found])))),
         "mean_hz": dict(zip(("head", "tail", "none"), mean.mean(axis=1), strict=True)),
         "class_hz": {
             touch: {
@@ -362,7 +364,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     ax = axes[1, 2]
     share = np.linspace(0, 1, 101)
     shown = [*((f"{n}, 'loihi-sanafe'", f) for n, f in rows), ("by hand, 'loihi'", theirs)]
-    for (name, found), shade in zip(shown, ("blue", "green", "orange", "grey"), strict=True):
+    for (name, found), shade in zip(shown, ("blue", "purple", "green", "orange", "grey"), strict=True):
         ax.plot(
             found["step_us"]["quantiles"], share, color=COLOURS[shade], drawstyle="steps-post",
             linestyle="--" if shade == "green" else "-", label=f"{name}: {found['faster']:.0f} times the worm",
@@ -378,17 +380,20 @@ def draw(numbers: dict[str, Any]) -> Figure:
     rest, hand, seconds = versions[0]["mean_hz"]["none"], chip["runs"]["by hand"], chip["seconds"]
     some = {k: f"{v / seconds:,.0f}" for k, v in hand["counts"].items()}
     found = "; ".join(
-        f"{v['name']} {v['index']['mean']:+.2f} ± {v['index']['half']:.2f}".replace("\n", " ")
+        f"{v['name']} {v['index']['mean']:+.2f} ± {v['index']['half']:.2f} "
+        f"({v['backward']['mean']:+.2f} less {v['forward']['mean']:+.2f}; as far from 0: "
+        f"{v['beyond']} of {len(v['shuffled'])} shuffles)".replace("\n", " ")
         for v in versions
     )
     note(
         fig,
         f"{numbers['neurons']} neurons; background alone {numbers['alone_hz']:.1f} Hz, connected and untouched "
         f"{rest:.1f} Hz (aims: 5 and 10). Bars: 95 % over {numbers['seeds']} stimuli of "
-        f"{numbers['steps'] / 1000:g} s at each end.\nD: {found}.\n"
+        f"{numbers['steps'] / 1000:g} s at each end; a shuffle has one.\nD: {found}.\n"
         f"By hand, per second: {some['fired']} spikes, {some['packets']} packets "
         f"({100 * chip['background_share']:.0f} % background and stimulus), {some['hops']} hops, "
-        f"{some['synaptic_events']} synaptic events. Kept on all second, the chip's static power ({1000 * theirs['static_watts']:.0f} mW, an estimate) would be the bill.",
+        f"{some['synaptic_events']} synaptic events. Kept on all second, "
+        f"the chip's static power ({1000 * theirs['static_watts']:.0f} mW, an estimate) would be the bill.",
     )
     return fig
 

@@ -7,10 +7,10 @@ lines on 16 cores, the filters on 16, the patches on 2; the exact mesh. Energy i
 file; once more with those that Davies et al. published for Loihi in 2018, and their static power.
 
 Beside it, dense: the same filters on frames of the last events (the same leak of 0.9 per ms), int8, with a
-multiply-accumulate for each of the 49 weights that can matter; the frame is read, and potentials of 16 bits are read and
-written once, all from a small SRAM of 7 nm (`a100-circuit`): no control, no wires, no static power, nothing but the sum
-and its operands, so a **lower bound**. It prices another process (7 nm, the chip 14 nm). Once per ms, as the chip, and
-30 times a second, as a camera with frames would.
+multiply-accumulate for each of the 49 weights that can matter; the frame is read, and potentials of 16 bits are read
+and written once, all from a small SRAM of 7 nm (`a100-circuit`): no control, no wires, no static power, nothing but the
+sum and its operands, so a **lower bound**. It prices another process (7 nm, the chip 14 nm). Once per ms, as the chip,
+and 30 times a second, as a camera with frames would.
 
 Do the winners mean anything? Each winner is held against the channel in which the dense layer is strongest at that
 place and time; the chance level is the same with the winners' channels permuted. Four synthetic bars at known angles
@@ -51,7 +51,7 @@ from hdspike.workloads.event_camera import (
 
 CORES = (16, 16, 2)
 WINDOW = 50  # steps of one point of power against activity
-SHOWN = 20  # steps of the slice that is drawn
+SHOWN = 40  # steps of the slice that is drawn
 KINDS = ("synapse", "soma", "network")
 KIND_NAMES = ("synapses", "somas", "packets and hops")
 LAYERS = ("camera", "lines", "patches")
@@ -225,7 +225,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
     )
     rate = np.array([p["events_per_s"] for p in points])
     watts = np.array([p["watts"]["total"] for p in points])
-    slope = float((rate * (watts - idle)).sum() / (rate**2).sum())  # least squares through the idle chip
+    slope, base = np.polyfit(rate, watts, 1) if len(points) > 1 else (0.0, idle)
     per_frame = dense(made, seed)
     return {
         "recording": name,
@@ -242,7 +242,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
         "busiest_link": run.network["busiest_link"],
         "windows": points,
         "idle_watts": idle,
-        "joules_per_further_event": slope,
+        "line": {"watts": float(base), "joules_per_event": float(slope)},
         "published": published(network(shown), steps, seed),
         "dense": per_frame,
         "operations": {
@@ -256,7 +256,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
 
 
 def draw(numbers: dict[str, Any]) -> Figure:
-    """Six panels: events, winners, activity; the time of a step, power against activity, power beside the dense layer."""
+    """Six panels: events, winners, activity; the time of a step, power against activity and beside the dense layer."""
     fig, axes = figure(2, 3, size=(15.5, 9.4))
     shot = numbers["picture"]
     on, off = np.array(shot["on"]), np.array(shot["off"])
@@ -339,10 +339,13 @@ def draw(numbers: dict[str, Any]) -> Figure:
             color=COLOURS[shade], markersize=4.5, linestyle="none", label=f"windows of {WINDOW} ms, '{name}'",
         )  # fmt: skip
     reach = 1.1 * max((p["events_per_s"] for p in numbers["windows"]), default=1.0)
-    slope, idle = numbers["joules_per_further_event"], numbers["idle_watts"]
+    idle, base, slope = numbers["idle_watts"], numbers["line"]["watts"], numbers["line"]["joules_per_event"]
     ax.plot(
-        [0, reach / 1000], [1e6 * idle, 1e6 * (idle + slope * reach)], color=COLOURS["black"], linewidth=1,
-        label=f"{1e6 * idle:.0f} µW idle + {1e9 * slope:.2f} nJ per event",
+        0, 1e6 * idle, "D", color=COLOURS["black"], clip_on=False, label=f"no events: {1e6 * idle:.0f} µW"
+    )
+    ax.plot(
+        [0, reach / 1000], [1e6 * base, 1e6 * (base + slope * reach)], color=COLOURS["black"], linewidth=1,
+        label=f"least squares: {1e6 * base:.0f} µW + {1e9 * slope:.2f} nJ per event",
     )  # fmt: skip
     frames = numbers["dense"]["watts"][str(FRAMES[0])]
     low, high = numbers["dense"]["range"][str(FRAMES[0])]
@@ -354,7 +357,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
         label=f"dense, {FRAMES[0]} frames/s (lower bound)",
     )
     ax.set(title="Dynamic power against activity", xlabel="events (thousand per second)", ylabel="power (µW)")
-    ax.set(xlim=(0, reach / 1000), ylim=(0, 1.75e6 * (idle + slope * reach)))
+    ax.set(xlim=(0, reach / 1000), ylim=(0, 1.9e6 * (base + slope * reach)))
     ax.legend(loc="upper left", frameon=False, fontsize=9)
 
     # ---- power, side by side
@@ -366,20 +369,21 @@ def draw(numbers: dict[str, Any]) -> Figure:
         ("chip,\n'loihi-\nsanafe'", numbers["watts"]["total"], "blue"),
         ("the same,\nno events", idle, "sky"),
         ("chip,\n'loihi'", theirs["watts"]["total"], "blue"),
-        ("'loihi',\nstatic,\non always", static, "grey"),
-        ("'loihi',\nstatic, on\nto compute", static * theirs["busy_share"], "grey"),
+        ("'loihi',\nstatic,\nalways", static, "grey"),
+        ("'loihi',\nstatic,\nbusy", static * theirs["busy_share"], "grey"),
         (f"dense,\n{FRAMES[0]}\nframes/s", dense_bill["watts"][str(FRAMES[0])], "vermilion"),
         (f"dense,\n{FRAMES[1]}\nframes/s", dense_bill["watts"][str(FRAMES[1])], "vermilion"),
     ]
     for place, (_, height, shade) in enumerate(columns):
         ax.bar(place, 1e6 * height, 0.65, color=COLOURS[shade])
         text = f"{1e6 * height:.3g} µW" if height < 1e-3 else f"{1e3 * height:.3g} mW"
-        ax.text(place, 1.15e6 * height, text, ha="center", fontsize=9)
+        top_of = height if place < 5 else dense_bill["range"][str(FRAMES[place - 5])][1]
+        ax.text(place, 1.15e6 * top_of, text, ha="center", fontsize=9)
     for place, rate in ((5, FRAMES[0]), (6, FRAMES[1])):
         low, high = dense_bill["range"][str(rate)]
         value = dense_bill["watts"][str(rate)]
         ax.errorbar(
-            place + 0.2, 1e6 * value, yerr=[[1e6 * (value - low)], [1e6 * (high - value)]], color=COLOURS["black"],
+            place, 1e6 * value, yerr=[[1e6 * (value - low)], [1e6 * (high - value)]], color=COLOURS["black"],
             capsize=3, linewidth=1,
         )  # fmt: skip
     ax.set_xticks(range(len(columns)), [c[0] for c in columns], fontsize=8)
@@ -397,7 +401,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
         f"spikes of the filters, {counts['patches']:,} winners, {counts['synaptic_events']:,} synaptic events, "
         f"{counts['packets']:,} packets, {1e9 * numbers['joules_per_event']:.2f} nJ per event in all.\n"
         f"Spikes need {fewer:.0f} times fewer operations than frames at 1000/s, and {ratio:.1f} times the power of the "
-        "dense lower bound (7 nm, sums and operands alone; whiskers and band: its 5th to 95th percentile).\n"
+        "dense lower bound (7 nm, sums and operands alone; whiskers and band: its 5th to 95th percentile); "
+        f"{100 * numbers['watts']['soma'] / numbers['watts']['total']:.0f} % goes into somas.\n"
         f"Winners equal to the dense layer's strongest channel: {100 * same['equal']:.0f} % (chance "
         f"{100 * same['chance']:.0f} %), orientation alone {100 * same['orientation']:.0f} %. Winners with the right "
         f"orientation for synthetic bars: {sharp}.",

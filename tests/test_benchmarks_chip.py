@@ -29,10 +29,9 @@ def chip():
 def quick(chip, monkeypatch):
     """Very little of everything, bounds too."""
     for module in (chip, sys.modules["chip_events"]):
-        for name in ("add_ns", "stream_ns", "load_ns"):
-            if hasattr(module, name):
-                whole = getattr(sys.modules["chip_bounds"], name)
-                monkeypatch.setattr(module, name, lambda n, whole=whole: whole(n, operations=256, rounds=1))
+        for name in ("add_ns", "stream_ns"):
+            whole = getattr(sys.modules["chip_bounds"], name)
+            monkeypatch.setattr(module, name, lambda n, whole=whole: whole(n, operations=256, rounds=1))
     monkeypatch.setattr(chip, "hold_ns", lambda pending=0: 10.0)
     return chip.Settings(
         rounds=1, steps=3, layer=(30, 200, 6, 5), mesh=(3, 40), pending=(), sizes=(20,), events=200

@@ -11,7 +11,8 @@ together, go step by step of 1 ms through two fixed layers:
     when it has more than a line through its middle brings with one event per pixel: 120, the sum of the middle row.
 ``patches``
     the sum of 3 × 3 neighbouring ``lines`` neurons per orientation and polarity, in groups of eight (four
-    orientations × two polarities) in which the one that reaches ``VOTES`` spikes wins and silences the others
+    orientations × two polarities) in which the one that reaches ``VOTES`` spikes wins and silences the others: four,
+    more than the three places that one straight line touches at once
     (:class:`hdspike.network.neurons.kwta_group.KWTAGroup`, k = 1).
 
 Channel ``c`` of both layers is orientation ``c % 4`` (the line lies at 0°, 45°, 90°, 135°, anticlockwise as one looks
@@ -36,7 +37,7 @@ __all__ = ["ORIENTATIONS", "STEP_PS", "build", "filters", "moving_bar", "network
 ORIENTATIONS = (0, 45, 90, 135)
 SIDE, STRIDE, POOL, FACTOR = 7, 2, 3, 4
 SIGMA, WAVE, LARGEST = 1.2, 5.0, 24
-LEAK, VOTES = 0.9, 3.0
+LEAK, VOTES = 0.9, 4.0
 STEP_PS = 1_000_000_000  # 1 ms
 
 
