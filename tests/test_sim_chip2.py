@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 
 from hdspike import datasets, sim, workloads
 from hdspike.datasets.connectome import Connectome, Edges
-from hdspike.events import Recording, Sensor
+from hdspike.events import Sensor
 from hdspike.functional import simulate as clocked
 from hdspike.workloads import c_elegans, event_camera
 
@@ -139,7 +139,7 @@ def test_the_sim_runs_on_the_made_up_worm_and_its_books_agree(worm, monkeypatch)
     assert chip["by traffic"]["counts"]["hops"] <= chip["scattered"]["counts"]["hops"]
     for one in chip.values():
         parts = one["joules_per_s"]
-        assert parts["total"] == pytest.approx(sum(parts[k] for k in WORM.KINDS))
+        assert parts["total"] == pytest.approx(sum(parts[k] for k in WORM.KINDS), rel=1e-4)
     assert len(titles(WORM, numbers)) >= 6
 
 
@@ -218,7 +218,7 @@ def test_bad_input_is_named(call, error, begins):
 
 
 def test_bad_touch_is_named(worm):
-    with pytest.raises(ValueError, match="^touch must"):
+    with pytest.raises(ValueError, match=r"^touch must"):
         c_elegans.network(worm, touch="side")
 
 
@@ -242,10 +242,12 @@ def test_without_the_recordings_a_named_stand_in_is_seen_and_its_books_agree(mon
     assert not numbers["real"]
     counts, per_step = numbers["counts"], numbers["per_step"]
     assert counts["fired"] == sum(sum(per_step[layer]) for layer in CAMERA.LAYERS)
-    assert numbers["watts"]["total"] == pytest.approx(sum(numbers["watts"][k] for k in CAMERA.KINDS))
+    assert numbers["watts"]["total"] == pytest.approx(
+        sum(numbers["watts"][k] for k in CAMERA.KINDS), rel=1e-4
+    )
     # nothing happens without events: every soma is visited in each step, and that is all
     visited = counts["accesses"] / numbers["steps"]
-    assert numbers["idle_watts"] == pytest.approx(visited * 51.2e-12 * 1000)
+    assert numbers["idle_watts"] == pytest.approx(visited * 51.2e-12 * 1000, rel=1e-4)
     agreed = numbers["agreement"]
     assert agreed["winners"] > 20
     assert agreed["equal"] > 0.6 > agreed["chance"] + 0.05

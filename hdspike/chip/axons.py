@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.chip.architecture import Architecture
+from hdspike.chip.config import LONGEST
 from hdspike.jit import kernel
 from hdspike.network.graph import Network
 
@@ -124,5 +125,8 @@ def axons(network: Network, architecture: Architecture, core: NDArray[np.int32])
         dendrite[c] = architecture.units[architecture.unit_of(int(c), "dendrite")].event_ps
     indptr = np.zeros(network.neurons + 1, dtype=np.int64)
     np.cumsum(np.bincount(who[fresh], minlength=network.neurons), out=indptr[1:])
+    most = float(unit_ps.max()) + float(dendrite.max(initial=0))
+    if len(total) and float(inward.max()) + most * float(total.max()) > LONGEST:
+        raise OverflowError(f"a packet must keep its core busy for at most 2⁶⁰ ps, got {total.max()} events of {most:g} ps")
     service += inward[first_core] + total * dendrite[first_core]
     return Axons(indptr, first_core, total, service, row, of_unit, count)

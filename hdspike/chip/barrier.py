@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hdspike.chip.architecture import Architecture
 from hdspike.chip.axons import Axons
+from hdspike.chip.config import MAX_TIME
 from hdspike.chip.placement import Placement
 from hdspike.functional.clocked import Clocked
 from hdspike.jit import kernel
@@ -118,6 +119,12 @@ class Sender:
             unit = architecture.unit_of(int(core), "axon_out")
             self.out_ps[core] = architecture.units[unit].event_ps
         self._rows = np.diff(table.indptr)
+        work = self.access_ps + self.update_ps.astype(np.float64)
+        self._always = float(work.sum())  # ps; every core together, so that no sum of a step can be longer
+        served = np.repeat(np.arange(network.neurons), self._rows)
+        brought = np.bincount(served, weights=table.service_ps, minlength=network.neurons)
+        self._spike = self.spike_ps + self._rows * self.out_ps[placed.core].astype(np.float64) + brought
+        self._all = float(self._spike.sum())
         self.spikes = np.zeros(network.neurons, dtype=np.int64)  # in the whole run
         self._now = np.zeros(network.neurons, dtype=np.int64)
         self._views = [self._now[a:b] for a, b in zip(network.offsets[:-1], network.offsets[1:], strict=True)]
@@ -147,6 +154,10 @@ class Sender:
         for a, b in self._told:
             np.minimum(self._now[a:b], 1, out=clocked.updated[a:b], casting="unsafe")
         planned = int(self._rows @ self._now)
+        if self._always + max(clocked.count) * self._all > MAX_TIME and (  # no neuron spiked more often
+            self._always + float(self._spike @ self._now) > MAX_TIME
+        ):
+            raise OverflowError(f"simulated time must be at most 2⁶² ps, passed in step {clocked.now}")
         self.spikes += self._now
         if planned > len(self.source):
             self._room(2 * planned)

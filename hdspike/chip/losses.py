@@ -48,8 +48,6 @@ def deliver_rest(
     spikes = [fired[:count] for fired, count in zip(held, counted, strict=True)]
     whole = [some[~hit[some + first]] for some, first in zip(spikes, network.offsets[:-1], strict=True)]
     clocked.fired, clocked.count = whole, [len(some) for some in whole]
-    if clocked.learning:
-        raise ValueError("policy must be 'stall' where synapses learn: a rule for lost spikes is not modelled")
     clocked.deliver()  # the whole spikes as ever, the others apart
     clocked.fired, clocked.count = held, counted
     for wire, projection in enumerate(network.projections):

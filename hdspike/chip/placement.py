@@ -14,7 +14,7 @@ from hdspike.chip.axons import Axons, axons
 from hdspike.jit import kernel
 from hdspike.network.graph import Network
 
-__all__ = ["Placement", "by_capacity", "by_hand", "by_traffic"]
+__all__ = ["Placement", "by_capacity", "by_hand", "by_traffic", "check_placement"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,25 @@ def placement(
     if len(order) != len(where) or len(units) != len(where):
         raise ValueError(f"rank and soma must be one per neuron ({len(where)})")
     return Placement(where, np.ascontiguousarray(order, dtype=np.int64), units)
+
+
+def check_placement(network: Network, architecture: Architecture, placed: Placement) -> None:
+    """Raise where a placement was made for another network or another chip: the kernels rely on it."""
+    for name, value, kind in (
+        ("network", network, Network), ("architecture", architecture, Architecture), ("placement", placed, Placement)
+    ):  # fmt: skip
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}")
+    sizes = {len(placed.core), len(placed.rank), len(placed.soma)}
+    if sizes != {network.neurons} or placed.core.min() < 0 or placed.core.max() >= architecture.cores:
+        raise ValueError(
+            f"placement must be of this network ({network.neurons} neurons) on this chip ({architecture.cores} cores), "
+            f"got {len(placed.core)} neurons on cores {placed.core.min()} … {placed.core.max()}"
+        )
+    if placed.soma.min() < -1 or placed.soma.max() >= len(architecture.units):
+        raise ValueError(
+            f"placement must be on this chip, whose units are {len(architecture.units)}, got soma {placed.soma.max()}"
+        )
 
 
 def somas(network: Network, architecture: Architecture, core: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -219,11 +238,11 @@ def incoming(network: Network, place: int) -> tuple[NDArray[np.int64], NDArray[n
 
 
 @kernel
-def _swap(traffic, distance, site, gain_needed):
+def _swap(traffic, distance, sort, site, gain_needed):
     """Swap two sites as long as that lowers ``Σ traffic[a, b] · distance[site[a], site[b]]``; returns the swaps.
 
     ``traffic`` ``(cores, cores)`` int64, symmetric with a zero diagonal (an empty core is a row of zeros), ``site``
-    a permutation of the cores, changed in place.
+    a permutation of the cores, changed in place. Only cores of the same ``sort`` change places.
     """
     count = len(site)
     swaps = 0
@@ -232,6 +251,8 @@ def _swap(traffic, distance, site, gain_needed):
         better = False
         for a in range(count):
             for b in range(a + 1, count):
+                if sort[a] != sort[b]:
+                    continue
                 change = 0
                 for c in range(count):
                     if c != a and c != b:
@@ -264,6 +285,7 @@ def by_traffic(
     may change places only with cores of the same layout and capacity.
     """
     begun = by_capacity(network, architecture) if start is None else start
+    check_placement(network, architecture, begun)
     spikes = np.ones(network.neurons, dtype=np.int64)
     if fired is not None:
         spikes = check.array("fired", fired, np.int64, ndim=1)
@@ -280,8 +302,6 @@ def by_traffic(
     distance = np.abs(x[:, None] - x) + np.abs(y[:, None] - y)
     site = np.arange(cores, dtype=np.int64)
     sort = architecture.layout_of_core * (2**32) + architecture.neurons_per_core
-    for alike in np.unique(sort):
-        some = np.flatnonzero(sort == alike)
-        if len(some) == cores:
-            _swap(flow, distance, site, 0)
-    return placement(network, architecture, site[begun.core].astype(np.int32), rank=begun.rank)
+    _swap(flow, distance, sort, site, 0)
+    moved = site[begun.core].astype(np.int32)
+    return placement(network, architecture, moved, rank=begun.rank, soma=begun.soma)

@@ -16,7 +16,7 @@ from hdspike.chip.barrier import Sender, hop_counts
 from hdspike.chip.config import MAX_TIME
 from hdspike.chip.losses import deliver_rest
 from hdspike.chip.noc import Exact, NetworkOnChip, Simple
-from hdspike.chip.placement import Placement, by_capacity
+from hdspike.chip.placement import Placement, by_capacity, check_placement
 from hdspike.events import export
 from hdspike.functional.checkpoint import load_checkpoint, patient, save_checkpoint
 from hdspike.functional.clocked import CHUNK, Clocked
@@ -159,13 +159,18 @@ def simulate(
     check.one_of("policy", policy, ("stall", "drop"))
     if noc == "simple" and (policy == "drop" or mesh):
         raise ValueError("noc must be 'exact' for drops, faults and FIFOs: the simple one has no network")
+    if policy == "drop" and any(p.plasticity is not None for p in network.projections):
+        raise ValueError("policy must be 'stall' where synapses learn: a rule for lost spikes is not modelled")
     placed = by_capacity(network, architecture) if placement is None else placement
+    check_placement(network, architecture, placed)
     table = axons(network, architecture, placed.core)
     clocked = Clocked(network, step_s=step_s)
+    clocked.check_span(total)
     sender = Sender(clocked, architecture, placed, table)
     recorder = Recorder(network, limit=limit)
     watched = Watch(clocked, watch, total)
     carrier: NetworkOnChip = Simple() if noc == "simple" else Exact(architecture, policy=policy, **mesh)
+    carrier.check(placed, table)
     tiles = len(np.unique(architecture.tile_of_core[placed.cores_used]))
     barrier = architecture.barrier_ps(tiles)
     step_ps = np.zeros(total, dtype=np.int64)
@@ -176,14 +181,13 @@ def simulate(
     if checkpoint is not None:
         if noc == "exact":
             raise ValueError("checkpoint must be None with noc 'exact': the mesh keeps statistics of its own")
-        mark = f"{clocked.fingerprint()} {architecture.name} {hash_of(placed)}"
+        mark = f"{clocked.fingerprint()} {architecture.name} {hash_of(placed, architecture)}"
         if Path(checkpoint).exists():
             arrays = load_checkpoint(checkpoint, FORMAT, mark)
-            clocked.restore(arrays)
+            clocked.restore(arrays, total)
             recorder.restore(arrays)
             watched.restore(arrays)
-            done = min(clocked.now, total)
-            step_ps[:done] = arrays["step_ps"][:done]
+            step_ps[: clocked.now] = arrays["step_ps"]
             updates[...], sender.spikes[...] = arrays["updates_of"], arrays["spikes_of"]
             elapsed = int(step_ps.sum())
 
@@ -224,9 +228,12 @@ def simulate(
     return result(clocked, recorder, watched, sender, architecture, placed, carrier, step_ps, updates, lost)
 
 
-def hash_of(placed: Placement) -> str:
-    """A SHA-256 of where the neurons are."""
-    digest = hashlib.sha256()
+def hash_of(placed: Placement, architecture: Architecture) -> str:
+    """A SHA-256 of where the neurons are and of how long everything takes there."""
+    units = [(u.kind, u.access_ps, u.update_ps, u.event_ps) for u in architecture.units]
+    digest = hashlib.sha256(repr((units, architecture.layouts, architecture.barrier)).encode())
+    for part in (architecture.layout_of_core, architecture.tile_of_core):
+        digest.update(part.tobytes())
     for part in (placed.core, placed.rank, placed.soma):
         digest.update(part.tobytes())
     return digest.hexdigest()

@@ -19,6 +19,13 @@ __all__ = ["load_checkpoint", "patient", "save_checkpoint"]
 VERSION = 1
 
 
+class Held(dict[str, NDArray[Any]]):
+    """The arrays of a checkpoint: one that is asked for and not there is a ``ValueError``."""
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        raise ValueError(f"checkpoint must hold {name}")
+
+
 def save_checkpoint(path: str | Path, kind: str, fingerprint: str, arrays: dict[str, NDArray[Any]]) -> None:
     """Write a checkpoint, whole or not at all."""
     head = np.array([kind, str(VERSION), fingerprint])
@@ -32,7 +39,7 @@ def load_checkpoint(path: str | Path, kind: str, fingerprint: str) -> dict[str, 
     data = Path(path).read_bytes()
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            arrays = Held({name: file[name] for name in file.files})
     except Exception as error:  # zipfile, zlib and numpy raise many kinds on damaged bytes
         raise ValueError(f"{path} is not a checkpoint: {error}") from error
     head = [str(part) for part in arrays.pop("head", np.array([]))]

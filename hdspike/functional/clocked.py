@@ -10,6 +10,7 @@ both beside the figure.
 """
 
 import hashlib
+import os
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from hdspike.network.plasticity import Traces
 __all__ = ["CHUNK", "Clocked"]
 
 CHUNK = 256  # steps whose input is looked up at once
+MAX_TIME = 2**62  # ps
 
 
 @kernel
@@ -67,6 +69,26 @@ def _deliver_late(indptr, targets, weights, delays, fired, count, ring, now):
     return events
 
 
+def check_room(needed: int, delay: int) -> None:
+    """Raise where the sums that wait for their step would not fit the machine's memory."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" in names and needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise MemoryError(f"delays of up to {delay:,} steps need {needed / 1e9:,.1f} GB of sums that wait")
+
+
+def described(source: SpikeSource) -> bytes:
+    """Everything a source was made with, as bytes."""
+
+    def told(value: Any) -> bytes:
+        if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+            return value.tobytes()
+        if isinstance(value, list | tuple):
+            return b",".join(told(part) for part in value)
+        return repr(value).encode() if isinstance(value, bool | int | float | str) else b""
+
+    return b"|".join(name.encode() + told(value) for name, value in vars(source).items() if name[0] != "_")
+
+
 class Clocked:
     """A network at rest, and the two halves of a step: :meth:`update` and :meth:`deliver`.
 
@@ -93,6 +115,7 @@ class Clocked:
         for p in network.projections:
             at = network.index(p.target)
             depth[at] = max(depth[at], p.synapses.longest_delay)
+        check_room(8 * sum(d * size for d, size in zip(depth, sizes, strict=True)), max(depth))
         self.rings = [np.full((d, size), -0.0) for d, size in zip(depth, sizes, strict=True)]
         self.state: list[NDArray[np.float64]] = []
         self._cells: list[tuple[int, Any, NDArray[np.float64]]] = []
@@ -198,7 +221,7 @@ class Clocked:
             digest.update(parameters.tobytes())
         for place, source in self._sources:
             size = self.network.populations[place].size
-            digest.update(source.spikes(size, 0, CHUNK, self.step_ps).tobytes())
+            digest.update(source.spikes(size, 0, CHUNK, self.step_ps).tobytes() + described(source))
         for projection in self.network.projections:
             synapses = projection.synapses
             for part in (synapses.indptr, synapses.targets, synapses.weights, synapses.delays):
@@ -220,8 +243,14 @@ class Clocked:
             out[f"after{wire}"], out[f"changes{wire}"] = traces.after, np.array([traces.changes])
         return out
 
-    def restore(self, arrays: Any) -> None:
-        """Go on where :meth:`arrays` stood."""
+    def check_span(self, steps: int) -> None:
+        """Raise where ``steps`` steps last longer than the times of their spikes can count."""
+        ahead = CHUNK if self._sources else 0  # their spikes are looked up so many steps at once
+        if (steps + ahead) * self.step_ps > MAX_TIME:
+            raise OverflowError(f"steps must end before 2⁶² ps, got {steps} of {self.step_s:g} s")
+
+    def restore(self, arrays: Any, steps: int) -> None:
+        """Go on where :meth:`arrays` stood, in a run of ``steps`` steps."""
         own = self.arrays()
         for name, array in own.items():
             if name not in arrays or arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
@@ -229,6 +258,8 @@ class Clocked:
         self.now = int(arrays["now"][0])
         if self.now < 0:
             raise ValueError(f"checkpoint must hold a step of at least 0, got {self.now}")
+        if self.now > steps:
+            raise ValueError(f"steps must be at least the {self.now} that the checkpoint has done, got {steps}")
         self.updates = [int(v) for v in arrays["updates"]]
         self.synaptic_events = [int(v) for v in arrays["synaptic_events"]]
         for place, (state, ring) in enumerate(zip(self.state, self.rings, strict=True)):

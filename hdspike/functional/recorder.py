@@ -68,6 +68,8 @@ class Recorder:
         self.kept = len(steps)
         self.steps, self.neurons = np.append(steps, np.empty(1, np.int64)), np.append(neurons, np.int32(0))
         self.fired[...] = fired
+        if self.truncated:  # what is kept stays the beginning of the run, whatever the limit is now
+            self.limit = self.kept
 
 
 class Watch:
@@ -91,12 +93,14 @@ class Watch:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """For a checkpoint."""
-        return {"potentials": self.potentials}
+        return {"potentials": self.potentials, "watched": np.array(self.places, dtype=np.int64).reshape(-1, 2)}
 
     def restore(self, arrays: Any) -> None:
         """Go on after these potentials (of a run of any length)."""
         kept = arrays["potentials"]
         if kept.ndim != 2 or kept.shape[1] != len(self.places) or kept.dtype != np.float64:
             raise ValueError(f"checkpoint must hold the potentials of {len(self.places)} neurons")
+        if arrays["watched"].tolist() != [list(place) for place in self.places]:
+            raise ValueError("checkpoint must hold the potentials of the neurons in watch, got those of others")
         rows = min(len(kept), len(self.potentials))
         self.potentials[:rows] = kept[:rows]

@@ -91,6 +91,7 @@ def simulate(
     limit = check.integer("max_spikes", max_spikes, low=0)
     check.integer("every", every, low=1)
     clocked = Clocked(network, step_s=step_s)
+    clocked.check_span(total)
     recorder = Recorder(network, limit=limit)
     watched = Watch(clocked, watch, total)
     mark = clocked.fingerprint() if checkpoint is not None else ""
@@ -102,7 +103,7 @@ def simulate(
 
     if checkpoint is not None and Path(checkpoint).exists():
         arrays = load_checkpoint(checkpoint, FORMAT, mark)
-        clocked.restore(arrays)
+        clocked.restore(arrays, total)
         recorder.restore(arrays)
         watched.restore(arrays)
     with patient() as interrupted:

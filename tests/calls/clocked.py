@@ -49,7 +49,9 @@ CALLS = {
     "chip.placement._fill": lambda: (
         INDPTR, TARGETS.view(i32), np.array([4], i64), -1, -1, 8, np.full(2, -1, i32), np.zeros(2, i32),
     ),
-    "chip.placement._swap": lambda: (np.zeros((2, 2), i64), np.zeros((2, 2), i64), np.arange(2), 0),
+    "chip.placement._swap": lambda: (
+        np.zeros((2, 2), i64), np.zeros((2, 2), i64), np.zeros(2, i64), np.arange(2), 0,
+    ),
 }  # fmt: skip
 
 FLOATS = {
