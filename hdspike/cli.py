@@ -220,7 +220,7 @@ def show(name: str) -> None:
 @click.option("--policy", metavar="stall|drop", default="stall", show_default=True, help="At a full FIFO.")
 @click.option("--fifo-depth", type=int, metavar="D", help="Packets per FIFO (exact).  [default: the chip's]")
 @click.option("--checkpoint", metavar="FILE", help="Save the run here and go on from it.")
-@click.option("--export", metavar="FILE", help="Write the spikes too: .csv, .parquet, .h5, .sonata, .events.")
+@click.option("--export", metavar="FILE", help="Write the spikes too: .csv, .parquet, .h5, .sonata.")
 @click.option(
     "--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random."
 )
@@ -237,15 +237,18 @@ def run_chip(
 
     from rich.console import Console
 
+    from hdspike.events.export import SUFFIXES
     from hdspike.files import write_text
     from hdspike.workloads import job, screen
 
     for name, given in (("json", file), ("checkpoint", checkpoint), ("export", export)):
         if given not in (None, "-") and not Path(str(given)).absolute().parent.is_dir():
             raise ValueError(f"{name} must be a file in an existing folder, got {given}")
+    if export is not None and Path(export).suffix not in SUFFIXES:
+        raise ValueError(f"export must end in one of {', '.join(SUFFIXES)}, got {export!r}")
     shares = None
     if cores is not None:
-        if not all(part.strip().isdigit() for part in cores.split(",")):
+        if not all(part.strip().isdecimal() for part in cores.split(",")):
             raise ValueError(f"cores must be whole numbers with commas between them, got {cores!r}")
         shares = tuple(int(part) for part in cores.split(","))
     console = Console(stderr=True)

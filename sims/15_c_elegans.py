@@ -13,7 +13,7 @@ of the mean over independent stimuli (Student's t), each with its touches at bot
 
 What comes out is mixed. With Chalfie's signs D is above 0, since touch at the head quietens the forward neurons; the
 backward ones hardly tell the ends apart. With plain signs D is below 0: wiring without signs does not give the answer.
-One shuffle in ten or twenty goes as far from 0.
+Some shuffles go as far from 0; how many, the figure says.
 
 On the chip: the neurons in their alphabetical order on 16 cores, each with its background beside it; the exact mesh.
 The cores lie in a block (by hand), on every second tile (scattered), or where a search by traffic moves the scattered
@@ -215,7 +215,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
     """The question to the worm in four versions, and one touch on the chip."""
     worm = datasets.load("c-elegans")
     names: list[str] = list(network(worm).metadata["names"])  # type: ignore[call-overload]
-    steps, seeds, shuffles = (600, 3, 2) if quick else (2000, 8, 20)
+    steps, seeds, shuffles = (600, 3, 2) if quick else (2000, 8, 40)
     first = 1000 * seed + 1
     versions = []
     for place, (name, how) in enumerate(VERSIONS):
@@ -358,7 +358,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
             for name, found in rows
         ]
         + [f"by hand\n{CORES} cores\n'loihi'"],
-        fontsize=9,
+        fontsize=8,
     )
     ax.set(
         title="Energy per second of the worm's life",

@@ -16,9 +16,9 @@ Do the winners mean anything? Each winner is held against the channel in which t
 place and time; the chance level is the same with the winners' channels permuted. Four synthetic bars at known angles
 say how sharp the filters are; the recordings have no labels.
 
-On this ledger frames win the energy: a soma is visited in every step, whether events come or not, and one with a rest of
-potential is updated (so the line of power against events does not begin at the idle chip). Spikes win operations, and
-an answer within a few ms.
+On this ledger frames win the energy: a soma is visited in every step, whether events come or not, and one with a rest
+of potential is updated (so the line of power against events does not begin at the idle chip). Spikes win operations,
+and an answer within a few ms.
 
 Caveats. The chip has no camera port here: an event is a spike of a core's line and costs its packets from there. The
 race in a patch (k-WTA) is charged as an ordinary soma. Without the fetched recordings, or without the reader's library
@@ -414,8 +414,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
         f"spikes of the filters, {counts['patches']:,} winners, {counts['synaptic_events']:,} synaptic events, "
         f"{counts['packets']:,} packets, {1e9 * numbers['joules_per_event']:.2f} nJ per event in all.\n"
         f"Spikes need {fewer:.0f} times fewer operations than {FRAMES[0]} frames/s, yet {ratio:.1f} times the power of "
-        f"that dense lower bound (7 nm, sums and operands alone; whiskers: 5th to 95th percentile), and {slow:.0f} times "
-        f"that of {FRAMES[1]} frames/s, up to {1000 / FRAMES[1]:.0f} ms late. Somas take "
+        f"that dense lower bound (7 nm, sums and operands alone; whiskers: 5th to 95th percentile), and {slow:.0f} "
+        f"times that of {FRAMES[1]} frames/s, up to {1000 / FRAMES[1]:.0f} ms late. Somas take "
         f"{100 * numbers['watts']['soma'] / numbers['watts']['total']:.0f} % of it.\n"
         f"Winners equal to the dense layer's strongest channel: {100 * same['equal']:.0f} % (chance "
         f"{100 * same['chance']:.0f} %), orientation alone {100 * same['orientation']:.0f} %. Winners with the right "

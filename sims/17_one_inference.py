@@ -174,6 +174,13 @@ def group_of_core(numbers: dict[str, Any]) -> Any:
     return group
 
 
+def last_column(numbers: dict[str, Any]) -> int:
+    """The easternmost column with a neuron, a link in use, or one more: what is beyond is idle and not drawn."""
+    tile = np.array(numbers["tile_of_core"])[numbers["busy_cores"]]
+    x = np.array(numbers["tile_x"])
+    return int(min(x.max(), max(x[tile].max(), x[np.array(numbers["links"])[:, 0]].max()) + 1))
+
+
 def draw(numbers: dict[str, Any]) -> Figure:
     """The raster by layer, packets and times of the steps below, and the mesh at four moments."""
     layers, steps = numbers["layers"], numbers["steps"]
@@ -181,7 +188,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     chosen = moments(numbers)
     fig, _ = figure(1, 1, size=(15.5, 10.5))
     fig.clear()
-    left, right = fig.add_gridspec(1, 2, width_ratios=(1.05, 1))
+    left, right = fig.add_gridspec(1, 2, width_ratios=(1.25, 1))
     rows = left.subgridspec(len(layers) + 2, 1, height_ratios=[1] * len(layers) + [1.9, 1.9], hspace=0.04)
     first = None
     for i, layer in enumerate(layers):
@@ -227,6 +234,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
             ax, group_of_core(numbers), numbers["tile_of_core"], numbers["tile_x"], numbers["tile_y"], hops,
             colours=colours, most=crossed.max(), label="packets over a link in the step",
         )  # fmt: skip
+        ax.set_xlim(-0.6, last_column(numbers) + 0.6)
         ax.set_title(
             f"Step {step}: {why}\n{numbers['packets'][step]:,} packets, {int(crossed[step].sum()):,} hops"
         )
@@ -234,7 +242,7 @@ def draw(numbers: dict[str, Any]) -> Figure:
     answer = ", ".join(f"output {i}: {n}" for i, n in enumerate(numbers["answer"]) if n)
     note(
         fig,
-        f"{numbers['chip']}, 8 × 4 tiles of 4 cores; a core has the colour of its layer. Dotted lines: the four steps on "
+        f"{numbers['chip']}, 8 × 4 tiles of 4 cores; idle columns in the east not drawn; a core has the colour of its layer.\nDotted lines: the four steps on "
         f"the right. After each step the barrier of {numbers['barrier_us']:g} µs. Waiting for one another adds "
         f"{100 * excess:.1f} % to the closed form.\n"
         f"A raster row is a block of neurons; the colour is the square root of its spikes. Spikes of the output layer in "
@@ -262,8 +270,9 @@ def animate(numbers: dict[str, Any]) -> str:
     steps, layers = numbers["steps"], numbers["layers"]
     length = f'dur="{steps * FRAME_S:g}s" repeatCount="indefinite" calcMode="discrete"'
     group = group_of_core(numbers)
-    side, left, top = 84.0, 610.0, 96.0  # px of a tile with its links
     tile_x, tile_y = np.array(numbers["tile_x"]), np.array(numbers["tile_y"])
+    last = last_column(numbers)
+    side, left, top = min(96.0, 640 / (last + 1)), 620.0, 76.0  # px of a tile with its links
     out = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1300 560" font-family="DejaVu Sans, Verdana, sans-serif" '
         'font-size="13">',
@@ -271,7 +280,8 @@ def animate(numbers: dict[str, Any]) -> str:
         '<rect width="1300" height="560" fill="white"/>',
         f'<text x="30" y="34" font-size="17">One inference: {numbers["network"]}</text>',
         f'<text x="30" y="56" fill="{COLOURS["grey"]}">Left: spikes by layer. Right: the mesh of {numbers["chip"]}; '
-        "a core lights up as its neurons fire, a link as packets cross it in the step.</text>",
+        "a core lights up as its neurons fire, a link as packets cross it in the step. Idle columns in the east are not "
+        "drawn.</text>",
     ]
     wide, high = 440.0, 62.0
     for i, (layer, image) in enumerate(zip(layers, picture(numbers), strict=True)):
@@ -303,6 +313,8 @@ def animate(numbers: dict[str, Any]) -> str:
         strength[:, mine] = np.sqrt(fired[:, mine] / max(fired[:, mine].max(), 1.0))
     cell = 0.25
     for core in range(len(tiles)):
+        if tile_x[tiles[core]] > last:
+            continue
         place = int(np.flatnonzero(np.flatnonzero(tiles == tiles[core]) == core)[0])
         x = left + side * (tile_x[tiles[core]] + (place % 2 - 1) * cell + 0.5)
         y = top + side * (tile_y[tiles[core]] + (place // 2 - 1) * cell + 0.5)
@@ -321,12 +333,12 @@ def animate(numbers: dict[str, Any]) -> str:
         corners = arrow(float(tile_x[tile]), float(tile_y[tile]), STEPS[port], 0.7)
         points = " ".join(f"{left + side * (px + 0.5):.1f},{top + side * (py + 0.5):.1f}" for px, py in corners)
         share = np.sqrt(crossed[:, at] / max(crossed.max(), 1.0))
-        fills = ";".join("none" if v == 0 else palette[int(v * 15.999)] for v in share)
+        fills = ";".join("#ffffff" if v == 0 else palette[int(v * 15.999)] for v in share)
         out.append(
-            f'<polygon points="{points}" fill="none" stroke="#ccc" stroke-width="0.4">'
+            f'<polygon points="{points}" fill="#ffffff" stroke="#ccc" stroke-width="0.4">'
             f'<animate attributeName="fill" values="{fills}" {length}/></polygon>'
         )
-    bottom = top + side * (tile_y.max() + 1) + 22
+    bottom = top + 8 + side * (tile_y.max() + 1) + 22
     out.append(f'<text x="{left + 10:g}" y="{bottom - 4:g}" fill="{COLOURS["grey"]}">packets over a link:</text>')
     for i, colour in enumerate(palette):
         out.append(f'<rect x="{left + 150 + 14 * i:g}" y="{bottom - 15:g}" width="14" height="12" fill="{colour}"/>')

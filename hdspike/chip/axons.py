@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.chip.architecture import Architecture
-from hdspike.chip.config import LONGEST
+from hdspike.chip.config import MAX_TIME
 from hdspike.jit import kernel
 from hdspike.network.graph import Network
 
@@ -126,7 +126,9 @@ def axons(network: Network, architecture: Architecture, core: NDArray[np.int32])
     indptr = np.zeros(network.neurons + 1, dtype=np.int64)
     np.cumsum(np.bincount(who[fresh], minlength=network.neurons), out=indptr[1:])
     most = float(unit_ps.max()) + float(dendrite.max(initial=0))
-    if len(total) and float(inward.max()) + most * float(total.max()) > LONGEST:
-        raise OverflowError(f"a packet must keep its core busy for at most 2⁶⁰ ps, got {total.max()} events of {most:g} ps")
+    if len(total) and float(inward.max()) + most * float(total.max()) > MAX_TIME:
+        raise OverflowError(
+            f"a packet must keep its core busy for at most 2⁶² ps, got {total.max()} events of {most:g} ps"
+        )
     service += inward[first_core] + total * dendrite[first_core]
     return Axons(indptr, first_core, total, service, row, of_unit, count)

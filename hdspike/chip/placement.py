@@ -64,13 +64,15 @@ def placement(
     return Placement(where, np.ascontiguousarray(order, dtype=np.int64), units)
 
 
-def check_placement(network: Network, architecture: Architecture, placed: Placement) -> None:
-    """Raise where a placement was made for another network or another chip: the kernels rely on it."""
+def check_placement(network: Network, architecture: Architecture, placed: Placement | None) -> None:
+    """Raise where a placement (if there is one) was made for another network or chip: the kernels rely on it."""
     for name, value, kind in (
         ("network", network, Network), ("architecture", architecture, Architecture), ("placement", placed, Placement)
     ):  # fmt: skip
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) and not (value is None and kind is Placement):
             raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}")
+    if placed is None:
+        return
     sizes = {len(placed.core), len(placed.rank), len(placed.soma)}
     if sizes != {network.neurons} or placed.core.min() < 0 or placed.core.max() >= architecture.cores:
         raise ValueError(

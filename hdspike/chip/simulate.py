@@ -62,12 +62,12 @@ class ChipActivity:
     def tables(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The run as tables: ``spikes`` (each at the start of its step in simulated time), ``steps``, ``cores``,
         ``tiles``, and ``potentials`` where neurons were watched."""
-        begin = np.concatenate([[0], np.cumsum(self.step_ps)[:-1]]).astype(np.int64)
+        begin = np.concatenate([[0], np.cumsum(self.step_ps)]).astype(np.int64)[:-1]
         spikes = self.activity
         names = ("north", "east", "south", "west")
         out: dict[str, dict[str, NDArray[Any]]] = {
             "spikes": {
-                "time_ps": begin[spikes.spike_steps] if len(begin) else spikes.spike_steps,
+                "time_ps": begin[spikes.spike_steps],
                 "neuron": spikes.spike_neurons,
                 "step": spikes.spike_steps,
             },
@@ -152,6 +152,7 @@ def simulate(
         OverflowError: the simulated time passes 2⁶² ps.
         RuntimeError: the books of packets do not balance, or packets wait for each other for ever.
     """
+    check_placement(network, architecture, placement)
     total = check.integer("steps", steps, low=0)
     limit = check.integer("max_spikes", max_spikes, low=0)
     check.integer("every", every, low=1)
@@ -160,9 +161,10 @@ def simulate(
     if noc == "simple" and (policy == "drop" or mesh):
         raise ValueError("noc must be 'exact' for drops, faults and FIFOs: the simple one has no network")
     if policy == "drop" and any(p.plasticity is not None for p in network.projections):
-        raise ValueError("policy must be 'stall' where synapses learn: a rule for lost spikes is not modelled")
+        raise ValueError(
+            "policy must be 'stall' where synapses learn: a rule for lost spikes is not modelled"
+        )
     placed = by_capacity(network, architecture) if placement is None else placement
-    check_placement(network, architecture, placed)
     table = axons(network, architecture, placed.core)
     clocked = Clocked(network, step_s=step_s)
     clocked.check_span(total)
@@ -232,9 +234,8 @@ def hash_of(placed: Placement, architecture: Architecture) -> str:
     """A SHA-256 of where the neurons are and of how long everything takes there."""
     units = [(u.kind, u.access_ps, u.update_ps, u.event_ps) for u in architecture.units]
     digest = hashlib.sha256(repr((units, architecture.layouts, architecture.barrier)).encode())
-    for part in (architecture.layout_of_core, architecture.tile_of_core):
-        digest.update(part.tobytes())
-    for part in (placed.core, placed.rank, placed.soma):
+    parts: list[NDArray[Any]] = [placed.core, placed.rank, placed.soma]
+    for part in (architecture.layout_of_core, architecture.tile_of_core, *parts):
         digest.update(part.tobytes())
     return digest.hexdigest()
 

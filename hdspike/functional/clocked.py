@@ -259,7 +259,9 @@ class Clocked:
         if self.now < 0:
             raise ValueError(f"checkpoint must hold a step of at least 0, got {self.now}")
         if self.now > steps:
-            raise ValueError(f"steps must be at least the {self.now} that the checkpoint has done, got {steps}")
+            raise ValueError(
+                f"steps must be at least the {self.now} that the checkpoint has done, got {steps}"
+            )
         self.updates = [int(v) for v in arrays["updates"]]
         self.synaptic_events = [int(v) for v in arrays["synaptic_events"]]
         for place, (state, ring) in enumerate(zip(self.state, self.rings, strict=True)):

@@ -93,7 +93,10 @@ class Watch:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """For a checkpoint."""
-        return {"potentials": self.potentials, "watched": np.array(self.places, dtype=np.int64).reshape(-1, 2)}
+        return {
+            "potentials": self.potentials,
+            "watched": np.array(self.places, dtype=np.int64).reshape(-1, 2),
+        }
 
     def restore(self, arrays: Any) -> None:
         """Go on after these potentials (of a run of any length)."""
@@ -101,6 +104,8 @@ class Watch:
         if kept.ndim != 2 or kept.shape[1] != len(self.places) or kept.dtype != np.float64:
             raise ValueError(f"checkpoint must hold the potentials of {len(self.places)} neurons")
         if arrays["watched"].tolist() != [list(place) for place in self.places]:
-            raise ValueError("checkpoint must hold the potentials of the neurons in watch, got those of others")
+            raise ValueError(
+                "checkpoint must hold the potentials of the neurons in watch, got those of others"
+            )
         rows = min(len(kept), len(self.potentials))
         self.potentials[:rows] = kept[:rows]

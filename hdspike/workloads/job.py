@@ -97,6 +97,8 @@ def load(
     if place == "file":
         assert mapped is not None
         placed = mapped
+    elif place == "capacity" and cores is not None:
+        raise ValueError(f"cores must be left out with place 'capacity', got {','.join(map(str, cores))}")
     elif check.one_of("place", place, PLACES) == "hand" or (place == "traffic" and shares is not None):
         if shares is None:
             raise ValueError("cores must be given for place 'hand', one count per population")
