@@ -237,6 +237,7 @@ def run_chip(
 
     from rich.console import Console
 
+    from hdspike import check
     from hdspike.events.export import SUFFIXES
     from hdspike.files import write_text
     from hdspike.workloads import job, screen
@@ -251,6 +252,7 @@ def run_chip(
         if not all(part.strip().isdecimal() for part in cores.split(",")):
             raise ValueError(f"cores must be whole numbers with commas between them, got {cores!r}")
         shares = tuple(int(part) for part in cores.split(","))
+    check.one_of("clock", clock, ("barrier", "async"))
     console = Console(stderr=True)
     mesh: dict[str, Any] = {} if fifo_depth is None else {"fifo_depth": fifo_depth}
     if clock == "barrier":
@@ -267,7 +269,7 @@ def run_chip(
         made = job.load(workload, chip=chip_name, cores=shares, place=place, steps=steps, seed=seed)
     console.print(
         f"{made.workload.name}: {made.workload.network.neurons:,} neurons, {made.workload.network.synapses:,} "
-        f"synapses on {len(made.placement.cores_used)} cores; at most {made.bytes / 1e6:,.0f} MB"
+        f"synapses on {len(made.placement.cores_used)} cores; at most {made.bytes(clock) / 1e6:,.0f} MB"
     )
     with screen.Steps(console) as progress:
         activity, wall = job.run(made, clock=clock, progress=progress, **mesh)

@@ -1,7 +1,7 @@
 """What does one inference look like on the chip: its spikes, its packets, and the load of the links, step by step?
 
 The DVS-gesture network that SANA-FE ships (18,678 neurons), its layers on 1, 4, 16, 16, 4 and 1 cores of the chip
-`loihi-sanafe`, 100 steps with a barrier after each, on the hop-accurate mesh with FIFOs of 16 packets. The run is driven
+`loihi-sanafe`, 100 steps with a barrier after each, on the hop-accurate mesh with FIFOs of 16 packets. It is driven
 step by step, and every counter is the difference between two steps, so that nothing here is a mean over the run.
 
 *Packets under way* are means over the working time of a step (its barrier excluded), by Little's law, which is exact
@@ -9,7 +9,7 @@ here: the sum of the times that its packets spent in a place ÷ the time of the 
 the closed form without a network, max over cores of all sending and of all working (SANA-FE's 'simple' model): the
 difference is what waiting for one another costs.
 
-Beside the figure the sim writes an **animation** (`17_one_inference.animated.svg`, one frame per step, no script in it).
+Beside the figure the sim writes an **animation** (`17_one_inference.animated.svg`: a frame per step, no script in it).
 
 Caveats. The input is the one of the package, given as biases that never change; it is not a recording of a gesture,
 and the classes have no names. A raster row is a block of neurons of one layer, its colour the square root of the count.
@@ -58,8 +58,9 @@ def stand_in(seed: int) -> tuple[str, Network, Any, Any]:
         Population(f"layer {i}", size, LoihiSoma(threshold=24.0)) for i, size in enumerate(sizes[1:], 1)
     ]
     wires = [
-        random_synapses(a, b, out_degree=min(b.size, 40), weights=rng.integers(-3, 8, a.size * min(b.size, 40)), rng=rng)
+        random_synapses(a, b, out_degree=fan, weights=rng.integers(-3, 8, a.size * fan), rng=rng)
         for a, b in pairwise(layers)
+        for fan in [min(b.size, 40)]
     ]  # fmt: skip
     network = Network(layers, wires)
     chip = Architecture.from_substrate(substrate.load("loihi-sanafe"))
@@ -119,9 +120,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
                 "cores": sorted({int(c) for c in placed.core[low:high]}),
                 "fired": int(mine.sum()),
                 "first_step": int(when[mine].min()) if mine.any() else None,
-                "blocks": blocks(
-                    when[mine], who[mine] - low, size=population.size, length=steps, rows=ROWS
-                ),
+                "blocks": blocks(when[mine], who[mine] - low, size=population.size, length=steps, rows=ROWS),
             }
         )
     answer = np.bincount(who[who >= low] - low, minlength=high - low)
@@ -188,8 +187,8 @@ def draw(numbers: dict[str, Any]) -> Figure:
     chosen = moments(numbers)
     fig, _ = figure(1, 1, size=(15.5, 10.5))
     fig.clear()
-    left, right = fig.add_gridspec(1, 2, width_ratios=(1.25, 1))
-    rows = left.subgridspec(len(layers) + 2, 1, height_ratios=[1] * len(layers) + [1.9, 1.9], hspace=0.04)
+    whole = fig.add_gridspec(1, 2, width_ratios=(1.25, 1))
+    rows = whole[0].subgridspec(len(layers) + 2, 1, height_ratios=[1] * len(layers) + [1.9, 1.9], hspace=0.04)
     first = None
     for i, layer in enumerate(layers):
         ax = fig.add_subplot(rows[i], sharex=first)
@@ -219,11 +218,11 @@ def draw(numbers: dict[str, Any]) -> Figure:
         x, numbers["simple_us"], where="mid", color=COLOURS["black"], linestyle="--", linewidth=1.2,
         label="closed form: the slowest core",
     )  # fmt: skip
-    ax.set(ylabel="time of a step (µs)", xlabel="step", xlim=(-0.5, steps - 0.5))
+    ax.set(ylabel="time of a step\nbefore its barrier (µs)", xlabel="step", xlim=(-0.5, steps - 0.5))
     ax.set_ylim(0, 1.4 * max(numbers["exact_us"]))
     ax.legend(loc="upper left", ncols=2, fontsize=9)
 
-    maps = right.subgridspec(2, 2)
+    maps = whole[1].subgridspec(2, 2)
     crossed, links = np.array(numbers["crossed"]), np.array(numbers["links"])
     tiles = len(numbers["tile_x"])
     for place, (step, why) in enumerate(chosen):
@@ -242,11 +241,12 @@ def draw(numbers: dict[str, Any]) -> Figure:
     answer = ", ".join(f"output {i}: {n}" for i, n in enumerate(numbers["answer"]) if n)
     note(
         fig,
-        f"{numbers['chip']}, 8 × 4 tiles of 4 cores; idle columns in the east not drawn; a core has the colour of its layer.\nDotted lines: the four steps on "
-        f"the right. After each step the barrier of {numbers['barrier_us']:g} µs. Waiting for one another adds "
+        f"{numbers['chip']}, 8 × 4 tiles; idle ones in the east are left out; each core in the colour of its layer.\n"
+        f"Dotted lines: the four steps on the right. After each step the barrier of {numbers['barrier_us']:g} µs. "
+        "Waiting for one another adds "
         f"{100 * excess:.1f} % to the closed form.\n"
-        f"A raster row is a block of neurons; the colour is the square root of its spikes. Spikes of the output layer in "
-        f"{steps} steps: {answer or 'none'}. The input never changes and is not a recording."
+        f"A raster row is a block of neurons; the colour is the square root of its spikes. Spikes of the output layer "
+        f"in {steps} steps: {answer or 'none'}. The input never changes and is not a recording."
         + (" DATA ABSENT, a synthetic network stands in." if numbers["missing"] else ""),
     )
     return fig
@@ -260,7 +260,7 @@ def picture(numbers: dict[str, Any]) -> list[str]:
         shade = np.sqrt(counts / max(counts.max(), 1.0))[..., None]
         ink = np.array([int(COLOURS[name][i : i + 2], 16) / 255 for i in (1, 3, 5)])
         buffer = io.BytesIO()
-        imsave(buffer, 1 - shade * (1 - ink), format="png", metadata={"Software": None})
+        imsave(buffer, 1 - shade * (1 - ink), format="png", metadata={"Software": "hdspike"})
         out.append(base64.b64encode(buffer.getvalue()).decode("ascii"))
     return out
 
@@ -280,8 +280,8 @@ def animate(numbers: dict[str, Any]) -> str:
         '<rect width="1300" height="560" fill="white"/>',
         f'<text x="30" y="34" font-size="17">One inference: {numbers["network"]}</text>',
         f'<text x="30" y="56" fill="{COLOURS["grey"]}">Left: spikes by layer. Right: the mesh of {numbers["chip"]}; '
-        "a core lights up as its neurons fire, a link as packets cross it in the step. Idle columns in the east are not "
-        "drawn.</text>",
+        "a core lights up as its neurons fire, a link as packets cross it in the step. Idle columns in the east are "
+        "not drawn.</text>",
     ]
     wide, high = 440.0, 62.0
     for i, (layer, image) in enumerate(zip(layers, picture(numbers), strict=True)):
@@ -301,7 +301,8 @@ def animate(numbers: dict[str, Any]) -> str:
         f'<rect x="120" y="84" width="{wide:g}" height="{tall:g}" fill="white" opacity="0.8">'
         f'<animate attributeName="x" values="{edges}" {length}/>'
         f'<animate attributeName="width" values="{rest}" {length}/></rect>'
-        f'<rect x="120" y="80" width="{wide / steps:.2f}" height="{tall + 8:g}" fill="{COLOURS["yellow"]}" opacity="0.5">'
+        f'<rect x="120" y="80" width="{wide / steps:.2f}" height="{tall + 8:g}" '
+        f'fill="{COLOURS["yellow"]}" opacity="0.5">'
         f'<animate attributeName="x" values="{edges}" {length}/></rect>'
     )
     tiles = np.array(numbers["tile_of_core"])
@@ -331,7 +332,9 @@ def animate(numbers: dict[str, Any]) -> str:
     palette = [to_hex(map_(v)) for v in np.linspace(0.25, 1, 16)]
     for at, (tile, port) in enumerate(numbers["links"]):
         corners = arrow(float(tile_x[tile]), float(tile_y[tile]), STEPS[port], 0.7)
-        points = " ".join(f"{left + side * (px + 0.5):.1f},{top + side * (py + 0.5):.1f}" for px, py in corners)
+        points = " ".join(
+            f"{left + side * (px + 0.5):.1f},{top + side * (py + 0.5):.1f}" for px, py in corners
+        )
         share = np.sqrt(crossed[:, at] / max(crossed.max(), 1.0))
         fills = ";".join("#ffffff" if v == 0 else palette[int(v * 15.999)] for v in share)
         out.append(
@@ -339,11 +342,16 @@ def animate(numbers: dict[str, Any]) -> str:
             f'<animate attributeName="fill" values="{fills}" {length}/></polygon>'
         )
     bottom = top + 8 + side * (tile_y.max() + 1) + 22
-    out.append(f'<text x="{left + 10:g}" y="{bottom - 4:g}" fill="{COLOURS["grey"]}">packets over a link:</text>')
-    for i, colour in enumerate(palette):
-        out.append(f'<rect x="{left + 150 + 14 * i:g}" y="{bottom - 15:g}" width="14" height="12" fill="{colour}"/>')
     out.append(
-        f'<text x="{left + 385:g}" y="{bottom - 4:g}" fill="{COLOURS["grey"]}">1 … {int(crossed.max()):,} (square root)</text>'
+        f'<text x="{left + 10:g}" y="{bottom - 4:g}" fill="{COLOURS["grey"]}">packets over a link:</text>'
+    )
+    for i, colour in enumerate(palette):
+        out.append(
+            f'<rect x="{left + 150 + 14 * i:g}" y="{bottom - 15:g}" width="14" height="12" fill="{colour}"/>'
+        )
+    out.append(
+        f'<text x="{left + 385:g}" y="{bottom - 4:g}" fill="{COLOURS["grey"]}">'
+        f"1 … {int(crossed.max()):,} (square root)</text>"
     )
     for s in range(steps):
         times = f'begin="0s" {length} keyTimes="0;{s / steps:.4f};{(s + 1) / steps:.4f}" values="none;inline;none"'
@@ -356,7 +364,8 @@ def animate(numbers: dict[str, Any]) -> str:
             f"{int(crossed[s].sum()):,} hops, {numbers['exact_us'][s]:.1f} µs"
         )
         out.append(
-            f'<text x="{left + 10:g}" y="{bottom + 28:g}" font-size="16" display="{"inline" if s == 0 else "none"}">{text}'
+            f'<text x="{left + 10:g}" y="{bottom + 28:g}" font-size="16" display="{"inline" if s == 0 else "none"}">'
+            f"{text}"
             f'<animate attributeName="display" {times}/></text>'
         )
     foot = "The input never changes and is not a recording of a gesture."

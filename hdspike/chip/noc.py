@@ -91,8 +91,16 @@ class Exact:
 
     name = "exact"
 
-    def __init__(self, architecture: Architecture, *, policy: str = "stall", **options: Any) -> None:
-        self.transport = Transport(grid_of(architecture, **options), policy=policy)
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        policy: str = "stall",
+        sample_ps: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.transport = Transport(grid_of(architecture, **options), policy=policy, sample_ps=sample_ps)
+        self.sampled = sample_ps is not None
         self.place = architecture.tile_y * architecture.columns + architecture.tile_x
 
     def check(self, placed: Placement, table: Axons) -> None:
@@ -100,6 +108,8 @@ class Exact:
         mesh, used = self.transport, placed.cores_used
         for core in used[mesh.grid.dead[used]][:1]:
             raise ValueError(f"placement must use cores that work, but core {core} is dead")
+        if not mesh._broken:  # every tile reaches every other
+            return
         source = np.repeat(placed.core, np.diff(table.indptr)).astype(np.int64)
         check_reachable(mesh.grid, mesh._state.routes, source, table.core.astype(np.int64))
 
@@ -113,7 +123,8 @@ class Exact:
 
     def report(self) -> dict[str, Any]:
         """``counts`` (the audited books), ``hops`` by tile of the architecture, ``latency_ps`` (mean and percentiles),
-        ``latency_parts_ps``, ``utilisation`` of the links and ``peak_occupancy`` of the FIFOs (the largest)."""
+        ``latency_parts_ps``, ``utilisation`` of the links and ``peak_occupancy`` of the FIFOs (the largest); with
+        ``sample_ps`` also ``occupancy`` (:attr:`hdspike.chip.transport.Transport.occupancy`)."""
         mesh, seen = self.transport, self.transport.latency
         return {
             "counts": mesh.counts,
@@ -124,4 +135,5 @@ class Exact:
             "fullest_fifo": int(mesh.peak_occupancy.max()),
             "utilisation": mesh.utilisation,
             "peak_occupancy": mesh.peak_occupancy,
+            **({"occupancy": mesh.occupancy} if self.sampled else {}),
         }

@@ -102,12 +102,17 @@ class ChipActivity:
         return {name: self.counts[name] for name in ("injected", "delivered", "dropped", "in_flight")}
 
 
-def memory(network: Network, architecture: Architecture, *, max_spikes: int = 20_000_000) -> dict[str, int]:
+def memory(
+    network: Network, architecture: Architecture, *, max_spikes: int = 20_000_000, clock: str = "barrier"
+) -> dict[str, int]:
     """Bytes that a run will need, before it starts: ``synapses``, ``state``, ``axons`` (at most), ``spikes`` (at most).
 
+    ``clock="async"`` adds the ``fanout`` while it is sorted; packets in flight and the spikes of the sources, 16 bytes
+    each, come on top. The interpreter and the compiled kernels are not counted (some 160 MB).
     A run's memory does not grow with its steps but for 8 bytes a step and the spikes that it keeps, 12 bytes each up
     to ``max_spikes``.
     """
+    check.one_of("clock", clock, ("barrier", "async"))
     synapses = sum(
         part.nbytes
         for p in network.projections
@@ -118,7 +123,8 @@ def memory(network: Network, architecture: Architecture, *, max_spikes: int = 20
         int(np.minimum(np.diff(p.synapses.indptr), architecture.cores).sum()) for p in network.projections
     )
     state = 8 * network.neurons * (8 + network.longest_delay)
-    return {"synapses": synapses, "state": state, "axons": 48 * rows, "spikes": 12 * max_spikes}
+    fanout = {"fanout": 160 * network.synapses} if clock == "async" else {}
+    return {"synapses": synapses, "state": state, "axons": 48 * rows, **fanout, "spikes": 12 * max_spikes}
 
 
 def simulate(
@@ -145,7 +151,9 @@ def simulate(
         policy: ``"stall"`` or ``"drop"`` at a full FIFO (``exact`` only).
         step_s: the biological time of a step, which the decays of the neurons use; the chip's own time is simulated.
         watch, max_spikes, progress, checkpoint, every: as in :func:`hdspike.functional.simulate`.
-        mesh: further settings of the exact mesh: ``fifo_depth``, ``dead_links``, ``dead_tiles``, ``dead_cores``.
+        mesh: further settings of the exact mesh: ``fifo_depth``, ``dead_links``, ``dead_tiles``, ``dead_cores``;
+            several chips by ``chips_x``, ``chips_y``, ``off_chip_busy_ps``, ``off_chip_ps``; ``inject_ps``,
+            ``eject_ps`` (:class:`hdspike.chip.grid.Grid`); ``sample_ps``, to look at the queues that often.
 
     Raises:
         ValueError: an argument breaks its rule, or the network does not fit.
@@ -316,6 +324,7 @@ def result(
         "in_flight": 0,
     }
     if "counts" in seen:  # the mesh kept books of its own
+        counts["hops_off_chip"] = seen["counts"]["hops_off_chip"]
         for name in ("injected", "delivered", "dropped"):
             if seen["counts"][name] != counts[name]:
                 raise RuntimeError(

@@ -1,5 +1,6 @@
 """`hdspike chip run`: a workload on a chip, from names to numbers."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,10 +44,9 @@ class Job:
     steps: int
     load_s: float
 
-    @property
-    def bytes(self) -> int:
+    def bytes(self, clock: str = "barrier") -> int:
         """What a run will need at most."""
-        return sum(memory(self.workload.network, self.architecture).values())
+        return sum(memory(self.workload.network, self.architecture, clock=clock).values())
 
 
 def load(
@@ -147,7 +147,7 @@ def run(
         duration = job.steps * round(job.workload.step_s * 1e12)
         activity = simulate_events(
             job.workload.network, job.architecture, duration, placement=job.placement, step_s=job.workload.step_s,
-            **options,
+            progress=progress, **options,
         )  # fmt: skip
     return activity, time.perf_counter() - begun
 
@@ -184,8 +184,15 @@ def numbers(
         "compile_s": compile_s,
         "audit": activity.audit,
         "fired_by": fired_by,
-        "network": network,
+        "network": without_nan(network),
     }
+
+
+def without_nan(value: Any) -> Any:
+    """``None`` for a number that is not one (the mean latency of no packets): JSON has no other word for it."""
+    if isinstance(value, dict):
+        return {key: without_nan(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def plain(value: Any) -> bool:

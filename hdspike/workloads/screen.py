@@ -65,7 +65,7 @@ def print_run(numbers: dict[str, Any]) -> None:
         table.add_row(f"energy, {name}", quantity(joules, "J"))
     table.add_row("simulated time", quantity(numbers["simulated_s"], "s"))
     latency = numbers["network"].get("latency_ps")
-    if isinstance(latency, dict):
+    if isinstance(latency, dict) and latency["mean"] is not None:  # packets there were
         for name, ps in latency.items():
             table.add_row(f"packet latency, {name}", quantity(ps * 1e-12, "s"))
     table.add_row("wall-clock time", quantity(numbers["wall_s"], "s"))
