@@ -21,7 +21,7 @@ from hdspike.functional import Clocked
 from hdspike.functional import simulate as by_clock
 from hdspike.network import STDP, Network, Population, Projection, Synapses
 from hdspike.network.neurons import IntegrateAndFire, LoihiSoma, Recorded
-from hdspike.workloads import job
+from hdspike.workloads import job, screen
 from tests.conftest import JIT
 from tests.test_cli import call
 
@@ -373,3 +373,21 @@ def test_memory_is_stated_for_either_clock() -> None:
     assert "fanout" not in memory(network, CHIP)
     with pytest.raises(ValueError, match=r"^clock must be one of"):
         memory(network, CHIP, clock="sundial")
+
+
+def test_a_run_that_was_cut_says_so(capsys: Any) -> None:
+    """A storm that met its limit of events must not look like a run that was done."""
+    cells = [
+        Population("in", 1, Recorded.in_steps([0], [0])),
+        Population("a", 2, IntegrateAndFire(threshold=1.0)),
+    ]
+    wires = [Projection("in", "a", Synapses.from_pairs([0, 0], [0, 1], shape=(1, 2)))]
+    every = Synapses.from_pairs([0, 0, 1, 1], [0, 1, 0, 1], shape=(2, 2))
+    network = Network(cells, [*wires, Projection("a", "a", every)])
+    made = job.Job(
+        job.Workload("storm", "", network), CHIP, by_capacity(network, CHIP), "capacity", 1000, 0.0
+    )
+    found = job.numbers(made, *job.run(made, clock="async", max_events=100))
+    assert found["network"]["stopped"] == "max_events" and found["audit"]["in_flight"] > 0
+    screen.print_run(found)
+    assert "stopped early" in capsys.readouterr().out

@@ -68,6 +68,8 @@ def print_run(numbers: dict[str, Any]) -> None:
     if isinstance(latency, dict) and latency["mean"] is not None:  # packets there were
         for name, ps in latency.items():
             table.add_row(f"packet latency, {name}", quantity(ps * 1e-12, "s"))
+    if numbers["network"].get("stopped") == "max_events":
+        table.add_row("stopped early", "at the limit of events")
     table.add_row("wall-clock time", quantity(numbers["wall_s"], "s"))
     table.add_row("build and map", quantity(numbers["load_s"], "s"))
     table.add_row("compile or load kernels", quantity(numbers["compile_s"], "s"))
