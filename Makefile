@@ -9,7 +9,7 @@ run: $(VENV)/installed
 	$(BIN)/hdspike run --out report
 
 test: $(VENV)/test-installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 # The same suite as plain Python and with every index checked, at small sizes; the bits as on a CPU without AVX.
 # `make -j2 test-modes` runs them side by side.
@@ -34,7 +34,7 @@ check: $(VENV)/dev-installed
 # Every sim, small, into a scratch folder.
 sims: $(VENV)/installed
 	@mkdir -p $(VENV)/sims
-	for sim in sims/[0-9]*.py; do $(BIN)/python $$sim --quick --out $(VENV)/sims || exit 1; done
+	printf '%s\n' sims/[0-9]*.py | xargs -P 2 -I{} $(BIN)/python {} --quick --out $(VENV)/sims
 
 # The figures that are committed: full size.
 figures: $(VENV)/test-installed

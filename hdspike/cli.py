@@ -262,7 +262,9 @@ def run_chip(
         mesh["checkpoint"] = checkpoint
     else:
         if checkpoint is not None:
-            raise ValueError("checkpoint must be left out without a clock: there is no moment between two steps")
+            raise ValueError(
+                "checkpoint must be left out without a clock: there is no moment between two steps"
+            )
         mesh |= {"policy": policy}
         compiling = 0.0
     with console.status(f"building and mapping {workload}"):

@@ -16,10 +16,34 @@ from itertools import pairwise
 from typing import Any
 
 import numba
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
-__all__ = ["kernel", "spread"]
+__all__ = ["kernel", "prefetch", "spread"]
 
 kernel: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+
+def _prefetch(typing: Any, array: Any, place: Any) -> Any:
+    """``prefetch(array, place)`` in a kernel: ask for its cache line. Nothing is read or checked."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte, word = cgutils.ir.IntType(8).as_pointer(), cgutils.ir.IntType(32)
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [byte, word, word, word])
+        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(call, [address, word(0), word(3), word(1)])  # to read, to keep, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+def _no_prefetch(array: Any, place: Any) -> None:
+    """Plain Python has no caches to fill."""
+
+
+prefetch: Callable[..., None] = _no_prefetch if vars(numba.config)["DISABLE_JIT"] else intrinsic(_prefetch)
 
 
 @cache

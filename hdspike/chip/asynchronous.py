@@ -33,7 +33,7 @@ from hdspike.chip.fanout import Fanout, fanout
 from hdspike.chip.grid import LOCAL, Grid
 from hdspike.chip.latency import Latency
 from hdspike.chip.noc import grid_of
-from hdspike.chip.placement import Placement, by_capacity
+from hdspike.chip.placement import Placement, by_capacity, check_placement
 from hdspike.chip.routing import NO_WAY
 from hdspike.chip.state import Chip
 from hdspike.events import export
@@ -150,7 +150,7 @@ def simulate(
     policy: str = "stall",
     step_s: float = 1e-3,
     drain: bool = False,
-    max_events: int = 1_000_000_000,
+    max_events: int = 100_000_000,
     max_spikes: int = 20_000_000,
     progress: Callable[[int, int], None] | None = None,
     **mesh: Any,
@@ -183,6 +183,7 @@ def simulate(
         raise ValueError("network must have no plasticity on the asynchronous chip: use the barrier clock")
     step_ps = round(step_s * 1e12)
     placed = by_capacity(network, architecture) if placement is None else placement
+    check_placement(network, architecture, placed)
     if len(placed.core) != network.neurons or placed.core.max() >= architecture.cores:
         raise ValueError(
             f"placement must be of this network ({network.neurons} neurons) on this chip ({architecture.cores} cores), "

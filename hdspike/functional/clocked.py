@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hdspike.jit import kernel
+from hdspike.jit import kernel, prefetch
 from hdspike.network.graph import Network, Projection
 from hdspike.network.neurons.base import NeuronModel, SpikeSource
 from hdspike.network.plasticity import Traces
@@ -24,6 +24,22 @@ from hdspike.network.plasticity import Traces
 __all__ = ["CHUNK", "Clocked"]
 
 CHUNK = 256  # steps whose input is looked up at once
+AHEAD = 2  # rows that the caches are asked for before their turn
+LINE = 64  # bytes of a cache line
+
+
+@kernel
+def _fetch(indptr, row, fired, count, f):
+    """Ask for the places of ``row`` that a spike to come will read; returns how many lines of the cache that was."""
+    if f + AHEAD >= count:
+        return 0
+    low, high = indptr[fired[f + AHEAD]], indptr[fired[f + AHEAD] + 1]
+    each = LINE // row.itemsize
+    for s in range(low, high, each):
+        prefetch(row, s)
+    return (high - low + each - 1) // each
+
+
 MAX_TIME = 2**62  # ps
 
 
@@ -32,6 +48,8 @@ def _deliver(indptr, targets, weights, fired, count, drive):
     """Add the weights of ``count`` spikes to ``drive``; returns the synaptic events."""
     events = 0
     for f in range(count):
+        _fetch(indptr, targets, fired, count, f)
+        _fetch(indptr, weights, fired, count, f)
         low, high = indptr[fired[f]], indptr[fired[f] + 1]
         target, weight = targets[low:high], weights[low:high]
         for s in range(len(target)):
@@ -45,6 +63,7 @@ def _deliver_unit(indptr, targets, fired, count, drive):
     """The same where every weight is +1."""
     events = 0
     for f in range(count):
+        _fetch(indptr, targets, fired, count, f)
         low, high = indptr[fired[f]], indptr[fired[f] + 1]
         target = targets[low:high]
         for s in range(len(target)):
@@ -59,6 +78,8 @@ def _deliver_late(indptr, targets, weights, delays, fired, count, ring, now):
     events = 0
     depth = len(ring)
     for f in range(count):
+        _fetch(indptr, targets, fired, count, f)
+        _fetch(indptr, weights, fired, count, f)
         low, high = indptr[fired[f]], indptr[fired[f] + 1]
         for s in range(low, high):
             slot = now + delays[s]

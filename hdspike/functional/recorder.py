@@ -8,11 +8,21 @@ from numpy.typing import NDArray
 
 from hdspike import check
 from hdspike.functional.clocked import Clocked
+from hdspike.jit import kernel
 from hdspike.network.graph import Network
 
 __all__ = ["Recorder", "Watch"]
 
 FIRST_SPIKES = 1 << 16
+
+
+@kernel
+def _note(fired, count, first, now, kept, steps, neurons):
+    """Write ``count`` spikes of step ``now`` behind ``kept`` others, numbered through; returns their number."""
+    for i in range(count):
+        steps[kept + i] = now
+        neurons[kept + i] = first + fired[i]
+    return kept + count
 
 
 class Recorder:
@@ -40,10 +50,10 @@ class Recorder:
                 more = min(self.limit, 2 * len(self.steps)) - len(self.steps)
                 self.steps = np.concatenate([self.steps, np.empty(more, dtype=np.int64)])
                 self.neurons = np.concatenate([self.neurons, np.empty(more, dtype=np.int32)])
-            self.steps[self.kept : end] = clocked.now
-            np.add(clocked.fired[place][:room], self.network.offsets[place], out=self.neurons[self.kept : end],
-                   casting="unsafe")  # fmt: skip
-            self.kept = end
+            first = self.network.offsets[place]
+            self.kept = int(
+                _note(clocked.fired[place], room, first, clocked.now, self.kept, self.steps, self.neurons)
+            )
 
     @property
     def truncated(self) -> bool:

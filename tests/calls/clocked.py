@@ -10,6 +10,8 @@ FIRED = np.array([0, 1], dtype=i32)
 NONE32 = np.empty(0, i32)
 
 CALLS = {
+    "functional.clocked._fetch": lambda: (INDPTR, TARGETS, FIRED, 2, -1),
+    "functional.recorder._note": lambda: (FIRED, 2, 3, 1, 0, np.zeros(2, i64), np.zeros(2, i32)),
     "functional.clocked._deliver": lambda: (INDPTR, TARGETS, WEIGHTS, FIRED, 2, np.zeros(2)),
     "functional.clocked._deliver_unit": lambda: (INDPTR, TARGETS, FIRED, 2, np.zeros(2)),
     "functional.clocked._deliver_late": lambda: (
