@@ -208,6 +208,13 @@ def show(name: str) -> None:
 )
 @click.option("--steps", type=int, metavar="T", help="Time steps.  [default: the workload's]")
 @click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NODE=FILE",
+    help="An event file into an Input node of a .nir file.",
+)
+@click.option(
     "--noc", metavar="simple|exact", default="simple", show_default=True, help="Network-on-chip model."
 )
 @click.option(
@@ -219,6 +226,7 @@ def show(name: str) -> None:
 )
 @click.option("--policy", metavar="stall|drop", default="stall", show_default=True, help="At a full FIFO.")
 @click.option("--fifo-depth", type=int, metavar="D", help="Packets per FIFO (exact).  [default: the chip's]")
+@click.option("--max-events", type=int, metavar="N", help="Stop a run without a clock after N events.")
 @click.option("--checkpoint", metavar="FILE", help="Save the run here and go on from it.")
 @click.option("--export", metavar="FILE", help="Write the spikes too: .csv, .parquet, .h5, .sonata.")
 @click.option(
@@ -230,6 +238,7 @@ def show(name: str) -> None:
 def run_chip(
     workload: str, chip_name: str, cores: str | None, place: str | None, steps: int | None, noc: str, clock: str,
     policy: str, fifo_depth: int | None, checkpoint: str | None, export: str | None, seed: int, file: str | None,
+    inputs: tuple[str, ...], max_events: int | None,
 ) -> None:  # fmt: skip
     """Run the network WORKLOAD (dvs-gesture, c-elegans, a .nir or .yaml file) on a chip: spikes, time, energy."""
     import json
@@ -253,6 +262,13 @@ def run_chip(
             raise ValueError(f"cores must be whole numbers with commas between them, got {cores!r}")
         shares = tuple(int(part) for part in cores.split(","))
     check.one_of("clock", clock, ("barrier", "async"))
+    if not all("=" in given.strip("=") for given in inputs):
+        raise ValueError(f"input must be NODE=FILE, got {', '.join(inputs)}")
+    played = dict(given.split("=", 1) for given in inputs)
+    if max_events is not None and clock == "barrier":
+        raise ValueError(
+            f"max-events must be left out with a barrier: its steps end by themselves, got {max_events}"
+        )
     console = Console(stderr=True)
     mesh: dict[str, Any] = {} if fifo_depth is None else {"fifo_depth": fifo_depth}
     if clock == "barrier":
@@ -265,10 +281,12 @@ def run_chip(
             raise ValueError(
                 "checkpoint must be left out without a clock: there is no moment between two steps"
             )
-        mesh |= {"policy": policy}
+        mesh |= {"policy": policy} | ({} if max_events is None else {"max_events": max_events})
         compiling = 0.0
     with console.status(f"building and mapping {workload}"):
-        made = job.load(workload, chip=chip_name, cores=shares, place=place, steps=steps, seed=seed)
+        made = job.load(
+            workload, chip=chip_name, cores=shares, place=place, steps=steps, seed=seed, inputs=played
+        )
     console.print(
         f"{made.workload.name}: {made.workload.network.neurons:,} neurons, {made.workload.network.synapses:,} "
         f"synapses on {len(made.placement.cores_used)} cores; at most {made.bytes(clock) / 1e6:,.0f} MB"

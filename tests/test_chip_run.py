@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hdspike import datasets
 from hdspike.datasets import store
+from hdspike.network import Network, Population, Projection, Synapses, nir
+from hdspike.network.neurons import IntegrateAndFire, Recorded
+from hdspike.spikes import EVENT, save_events
 from tests.conftest import JIT
 from tests.test_cli import call
 
@@ -60,6 +64,31 @@ def test_placement_moves_packets_and_not_spikes(tmp_path: Path, capsys: Any) -> 
     assert near["hops"] < hand["hops"]
 
 
+@jitted
+def test_a_nir_graph_with_an_event_file_on_both_clocks(tmp_path: Path, capsys: Any) -> None:
+    """Three events into one of two Input cells: weights of 2 over a threshold of 1 are three spikes."""
+    network = Network(
+        [
+            Population("in", 2, Recorded.in_steps([], [], step_ps=10**9)),
+            Population("out", 1, IntegrateAndFire(threshold=1.0)),
+        ],
+        [Projection("in", "out", Synapses.from_pairs([0, 1], [0, 0], shape=(2, 1), weights=[2.0, 0.25]))],
+    )
+    nir.write(network, tmp_path / "net.nir", step_s=1e-3)
+    save_events(tmp_path / "in.events", np.array([(0, 0), (10**9, 0), (3 * 10**9, 0)], dtype=EVENT))
+    common = ("chip", "run", str(tmp_path / "net.nir"), "--steps", "8", "--json", str(tmp_path / "n.json"))
+    for clock in ("barrier", "async"):
+        given = ("--input", f"in={tmp_path / 'in.events'}")
+        code, _, errors = call(*common, "--clock", clock, *given, capsys=capsys)
+        assert code == 0, errors
+        found = json.loads((tmp_path / "n.json").read_text(encoding="utf-8"))
+        assert found["fired_by"] == {"in": 3, "out": 3} and found["clock"] == clock
+    code, _, errors = call(*common, "--input", "in", capsys=capsys)
+    assert code == 2 and "input must be NODE=FILE" in errors
+    code, _, errors = call(*common, "--input", f"in={tmp_path / 'net.nir'}", capsys=capsys)
+    assert code == 2
+
+
 BAD = [
     (["walrus"], "workload must be one of dvs-gesture"),
     (["walrus.txt"], "workload must be one of"),
@@ -71,6 +100,8 @@ BAD = [
     (["dvs-gesture", "--policy", "drop"], "noc must be 'exact'"),
     (["dvs-gesture", "--json", "/nowhere/at/all.json"], "json must be a file in an existing folder"),
     (["dvs-gesture", "--steps", "x"], "steps"),
+    (["dvs-gesture", "--input", "a=b.events"], "input must be for the Input nodes"),
+    (["dvs-gesture", "--max-events", "5"], "max-events must be left out"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ def load(
     place: str | None = None,
     steps: int | None = None,
     seed: int = 0,
+    inputs: Mapping[str, str] | None = None,
 ) -> Job:
     """Build a workload and put it on a chip.
 
@@ -66,9 +67,12 @@ def load(
         cores: how many cores each population takes, in order; by default the workload's own.
         place: ``"hand"`` (by ``cores``), ``"capacity"`` (fill core after core) or ``"traffic"`` (then move the cores
             so that packets have shorter ways, after a profiling run of 50 steps).
+        inputs: for a ``.nir`` file, Input node → event file (:func:`hdspike.events.read`) that plays into it.
     """
     begun = time.perf_counter()
     mapped: Placement | None = None
+    if inputs and Path(name).suffix != ".nir":
+        raise ValueError(f"input must be for the Input nodes of a .nir file, got the workload {name!r}")
     if Path(chip).suffix in (".yaml", ".yml"):
         from hdspike.chip.sanafe import read_architecture
 
@@ -81,9 +85,11 @@ def load(
         network, mapped = read_network(name, architecture)
         workload = Workload(Path(name).stem, "a network of SANA-FE's", network)
     elif Path(name).suffix == ".nir":
+        from hdspike import events
         from hdspike.network import nir
 
-        workload = Workload(Path(name).stem, "a NIR graph", nir.read(name, step_s=1e-3))
+        played = {node: events.read(file).events for node, file in (inputs or {}).items()}
+        workload = Workload(Path(name).stem, "a NIR graph", nir.read(name, step_s=1e-3, inputs=played))
     elif Path(name).suffix:
         raise ValueError(f"workload must be one of {', '.join(NAMES)}, or a .nir or .yaml file, got {name!r}")
     else:
