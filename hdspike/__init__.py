@@ -20,31 +20,35 @@ PUBLIC = {
     "Willshaw": "hdspike.memory",
     "KWTA": "hdspike.network",
     "Layer": "hdspike.network",
+    "Network": "hdspike.network",
+    "Population": "hdspike.network",
+    "Projection": "hdspike.network",
     "Outcome": "hdspike.network",
     "Synapses": "hdspike.network",
+    "Architecture": "hdspike.chip",
     "ChipConfig": "hdspike.chip",
     "SpikingAttention": "hdspike.attention",
     "Stimuli": "hdspike.spikes",
     "price": "hdspike.energy",
 }
 ROOMS = (
-    "attention", "bits", "chip", "datasets", "dense", "design", "encode", "energy", "faults", "functional", "learn",
-    "memory", "network", "spaces", "spikes", "substrate", "theory",
+    "attention", "bits", "chip", "datasets", "dense", "design", "encode", "energy", "events", "faults", "functional",
+    "learn", "memory", "network", "spaces", "spikes", "substrate", "theory", "workloads",
 )  # fmt: skip
 
 __all__ = [
-    "BSC", "BSDC", "KWTA", "SBC", "ChipConfig", "Hopfield", "Hypervectors", "ItemMemory", "Layer", "Outcome",
-    "Resonator", "SparseDistributedMemory", "SpikingAttention", "Stimuli", "Synapses", "Willshaw",
-    "__version__", "price",
+    "BSC", "BSDC", "KWTA", "SBC", "Architecture", "ChipConfig", "Hopfield", "Hypervectors", "ItemMemory", "Layer",
+    "Network", "Outcome", "Population", "Projection", "Resonator", "SparseDistributedMemory", "SpikingAttention",
+    "Stimuli", "Synapses", "Willshaw", "__version__", "price",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from hdspike.attention import SpikingAttention
-    from hdspike.chip import ChipConfig
+    from hdspike.chip import Architecture, ChipConfig
     from hdspike.energy import price
     from hdspike.hypervector import Hypervectors
     from hdspike.memory import Hopfield, ItemMemory, Resonator, SparseDistributedMemory, Willshaw
-    from hdspike.network import KWTA, Layer, Outcome, Synapses
+    from hdspike.network import KWTA, Layer, Network, Outcome, Population, Projection, Synapses
     from hdspike.spaces import BSC, BSDC, SBC
     from hdspike.spikes import Stimuli
 
