@@ -29,7 +29,7 @@ def shipped(name):
     """A file of the tool's package, or a skip that says why."""
     try:
         return datasets.path("dvs-gesture") / name
-    except (FileNotFoundError, OSError) as error:
+    except datasets.Absent as error:
         pytest.skip(str(error))
 
 
