@@ -18,10 +18,8 @@ from hdspike.chip.losses import deliver_rest
 from hdspike.chip.noc import Exact, NetworkOnChip, Simple
 from hdspike.chip.placement import Placement, by_capacity, check_placement
 from hdspike.events import export
-from hdspike.functional.checkpoint import load_checkpoint, patient, save_checkpoint
-from hdspike.functional.clocked import CHUNK, Clocked
-from hdspike.functional.recorder import Recorder, Watch
-from hdspike.functional.simulate import Activity, learned
+from hdspike.functional.activity import Activity
+from hdspike.functional.session import Session
 from hdspike.network.graph import Network
 
 __all__ = ["ChipActivity", "memory", "simulate"]
@@ -161,9 +159,6 @@ def simulate(
         RuntimeError: the books of packets do not balance, or packets wait for each other for ever.
     """
     check_placement(network, architecture, placement)
-    total = check.integer("steps", steps, low=0)
-    limit = check.integer("max_spikes", max_spikes, low=0)
-    check.integer("every", every, low=1)
     check.one_of("noc", noc, ("simple", "exact"))
     check.one_of("policy", policy, ("stall", "drop"))
     if noc == "simple" and (policy == "drop" or mesh):
@@ -174,68 +169,47 @@ def simulate(
         )
     placed = by_capacity(network, architecture) if placement is None else placement
     table = axons(network, architecture, placed.core)
-    clocked = Clocked(network, step_s=step_s)
-    clocked.check_span(total)
+    if checkpoint is not None and noc == "exact":
+        raise ValueError("checkpoint must be None with noc 'exact': the mesh keeps statistics of its own")
+    session = Session(
+        network, steps, FORMAT, step_s=step_s, watch=watch, max_spikes=max_spikes, progress=progress,
+        checkpoint=checkpoint, every=every,
+    )  # fmt: skip
+    clocked = session.clocked
     sender = Sender(clocked, architecture, placed, table)
-    recorder = Recorder(network, limit=limit)
-    watched = Watch(clocked, watch, total)
     carrier: NetworkOnChip = Simple() if noc == "simple" else Exact(architecture, policy=policy, **mesh)
     carrier.check(placed, table)
     tiles = len(np.unique(architecture.tile_of_core[placed.cores_used]))
     barrier = architecture.barrier_ps(tiles)
-    step_ps = np.zeros(total, dtype=np.int64)
+    step_ps = np.zeros(session.steps, dtype=np.int64)
     updates = np.zeros(network.neurons, dtype=np.int64)
     lost = np.zeros(len(table), dtype=np.int64)  # dropped packets, per row of the axon table
-    elapsed = 0
-    mark = ""
-    if checkpoint is not None:
-        if noc == "exact":
-            raise ValueError("checkpoint must be None with noc 'exact': the mesh keeps statistics of its own")
-        mark = f"{clocked.fingerprint()} {architecture.name} {hash_of(placed, architecture)}"
-        if Path(checkpoint).exists():
-            arrays = load_checkpoint(checkpoint, FORMAT, mark)
-            clocked.restore(arrays, total)
-            recorder.restore(arrays)
-            watched.restore(arrays)
-            step_ps[: clocked.now] = arrays["step_ps"]
-            updates[...], sender.spikes[...] = arrays["updates_of"], arrays["spikes_of"]
-            elapsed = int(step_ps.sum())
+    if kept := session.resume(f" {architecture.name} {hash_of(placed, architecture)}"):
+        step_ps[: clocked.now] = kept["step_ps"]
+        updates[...], sender.spikes[...] = kept["updates_of"], kept["spikes_of"]
+    elapsed = int(step_ps.sum())
 
-    def save() -> None:
-        if checkpoint is not None:
-            save_checkpoint(
-                checkpoint, FORMAT, mark,
-                {**clocked.arrays(), **recorder.arrays(), **watched.arrays(), "step_ps": step_ps[: clocked.now],
-                 "updates_of": updates, "spikes_of": sender.spikes},
-            )  # fmt: skip
+    def second_half() -> None:
+        nonlocal elapsed, lost
+        packets = sender.send()
+        np.add(updates, clocked.updated, out=updates)
+        busy, arrived = carrier.step(sender, packets)
+        elapsed += busy + barrier
+        if elapsed > MAX_TIME:
+            raise OverflowError(f"simulated time must be at most 2⁶² ps, passed in step {clocked.now}")
+        step_ps[clocked.now] = busy + barrier
+        if arrived is None or np.all(arrived):
+            clocked.deliver()
+        else:
+            lost += deliver_rest(clocked, sender, placed.core, arrived)
 
-    with patient() as interrupted:
-        while clocked.now < total:
-            clocked.update()
-            recorder.take(clocked)
-            watched.take(clocked)
-            packets = sender.send()
-            updates += clocked.updated
-            busy, arrived = carrier.step(sender, packets)
-            elapsed += busy + barrier
-            if elapsed > MAX_TIME:
-                raise OverflowError(f"simulated time must be at most 2⁶² ps, passed in step {clocked.now}")
-            step_ps[clocked.now] = busy + barrier
-            if arrived is None or np.all(arrived):
-                clocked.deliver()
-            else:
-                lost += deliver_rest(clocked, sender, placed.core, arrived)
-            if clocked.now % CHUNK == 0 and progress is not None:
-                progress(clocked.now, total)
-            if clocked.now % every == 0:
-                save()
-            if interrupted():
-                save()
-                raise KeyboardInterrupt
-    if progress is not None:
-        progress(total, total)
-    save()
-    return result(clocked, recorder, watched, sender, architecture, placed, carrier, step_ps, updates, lost)
+    session.run(
+        second_half,
+        lambda: {
+            "step_ps": step_ps[: clocked.now], "updates_of": updates, "spikes_of": sender.spikes,
+        },
+    )  # fmt: skip
+    return result(session, sender, architecture, placed, carrier, step_ps, updates, lost)
 
 
 def hash_of(placed: Placement, architecture: Architecture) -> str:
@@ -249,9 +223,7 @@ def hash_of(placed: Placement, architecture: Architecture) -> str:
 
 
 def result(
-    clocked: Clocked,
-    recorder: Recorder,
-    watched: Watch,
+    session: Session,
     sender: Sender,
     architecture: Architecture,
     placed: Placement,
@@ -261,7 +233,7 @@ def result(
     lost: NDArray[np.int64],
 ) -> ChipActivity:
     """Everything counted: the number of spikes of each neuron times what one spike sends, less what was lost."""
-    table, network, spikes = sender.table, clocked.network, sender.spikes
+    table, spikes = sender.table, sender.spikes
     cores, steps = architecture.cores, len(step_ps)
     sent = np.repeat(spikes, np.diff(table.indptr))  # packets of each row
     arrived = sent - lost
@@ -287,30 +259,12 @@ def result(
         units[dendrite, 2] += per_core["synaptic_events"][core]
     seen = carrier.report()
     hops = seen["hops"] if "hops" in seen else hop_counts(architecture, source, table.core, sent)
-    events = sum(clocked.synaptic_events)
-    if events != int((table.events * arrived).sum()):
+    activity = session.activity(int(updates.sum()))
+    events, by_packets = activity.counts["synaptic_events"], int((table.events * arrived).sum())
+    if events != by_packets:
         raise RuntimeError(
-            f"the books of synaptic events do not balance: {events} delivered, "
-            f"{int((table.events * arrived).sum())} by the packets"
+            f"the books of synaptic events do not balance: {events} delivered, {by_packets} by the packets"
         )
-    activity = Activity(
-        network,
-        steps,
-        clocked.step_ps,
-        recorder.steps[: recorder.kept].copy(),
-        recorder.neurons[: recorder.kept].copy(),
-        {
-            "fired": int(recorder.fired.sum()),
-            "synaptic_events": events,
-            "updates": int(updates.sum()),
-            "steps": steps,
-            "weight_updates": sum(traces.changes for traces in clocked.learning.values()),
-        },
-        {p.name: int(n) for p, n in zip(network.populations, recorder.fired, strict=True)},
-        watched.potentials,
-        recorder.truncated,
-        learned(clocked),
-    )
     counts = {
         **activity.counts,
         "accesses": int(soma.sum()) * steps,

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hdspike.functional.activity import Activity
 from hdspike.functional.clocked import Clocked
 from hdspike.functional.dense import DenseLayer, dense_potentials, run_dense
 from hdspike.functional.readout import Progress
-from hdspike.functional.simulate import Activity, simulate
+from hdspike.functional.simulate import simulate
 from hdspike.functional.synapses import network_potentials, run
 from hdspike.network import Layer
 

@@ -70,6 +70,16 @@ def _two(name: str, value: Pair, low: int) -> tuple[int, int]:
     return check.integer(name, pair[0], low=low), check.integer(name, pair[1], low=low)
 
 
+def filters(weights: Any, channels: int) -> NDArray[Any]:
+    """The weights of a convolution, ``(kernel height, kernel width, channels in, channels out)``, checked."""
+    given = np.asarray(weights)
+    if given.ndim != 4 or 0 in given.shape:
+        raise ValueError(f"weights must have shape (height, width, in, out), got {given.shape}")
+    if given.shape[2] != channels:
+        raise ValueError(f"weights must have {channels} channels in, got {given.shape[2]}")
+    return given
+
+
 def conv2d_shape(
     shape: tuple[int, ...], kernel_size: Pair, channels: int, *, stride: Pair = 1, padding: Pair = 0
 ) -> tuple[int, int, int]:
@@ -117,11 +127,7 @@ def conv2d(
     """
     ends(source, target)
     image = image_of("source", source)
-    given = np.asarray(weights)
-    if given.ndim != 4 or 0 in given.shape:
-        raise ValueError(f"weights must have shape (height, width, in, out), got {given.shape}")
-    if given.shape[2] != image[2]:
-        raise ValueError(f"weights must have {image[2]} channels in, got {given.shape[2]}")
+    given = filters(weights, image[2])
     kept = stored_weights(given.reshape(-1)).reshape(given.shape)
     strides, pads = _two("stride", stride, 1), _two("padding", padding, 0)
     tall, wide, _, many = given.shape

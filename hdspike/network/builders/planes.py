@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.jit import kernel
 from hdspike.network.builders.contract import delays_of, ends, join
-from hdspike.network.builders.convolution import Pair, _two, conv2d_shape
+from hdspike.network.builders.convolution import Pair, _two, conv2d_shape, filters
 from hdspike.network.graph import Projection
 from hdspike.network.plasticity import STDP
 from hdspike.network.population import Population
@@ -77,11 +77,7 @@ def conv2d_planes(
     if len(source.shape) != 3:
         raise ValueError(f"source must have the shape (channels, height, width), got {source.shape}")
     channels, height, width = source.shape
-    given = np.asarray(weights)
-    if given.ndim != 4 or 0 in given.shape:
-        raise ValueError(f"weights must have shape (height, width, in, out), got {given.shape}")
-    if given.shape[2] != channels:
-        raise ValueError(f"weights must have {channels} channels in, got {given.shape[2]}")
+    given = filters(weights, channels)
     strides, pads = _two("stride", stride, 1), _two("padding", padding, 0)
     tall, wide, many = conv2d_shape(
         (height, width, channels), given.shape[:2], given.shape[3], stride=strides, padding=pads

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hdspike.jit import kernel
 from hdspike.network.neurons.base import NeuronModel, _collect
 from hdspike.network.neurons.leaky import whole_steps
-from hdspike.network.neurons.membrane import reset_of
+from hdspike.network.neurons.membrane import reset_of, strictness
 
 __all__ = ["CurrentLeaky"]
 
@@ -91,9 +91,7 @@ class CurrentLeaky(NeuronModel):
             bias=bias,
             refractory_s=refractory_s,
         )
-        if not isinstance(strict, bool | np.bool_):
-            raise TypeError(f"strict must be true (v > threshold) or false (v ≥ threshold), got {strict!r}")
-        self.strict, self.subtract = bool(strict), isinstance(reset, str)
+        self.strict, self.subtract = strictness(strict), isinstance(reset, str)
         for key in ("tau_s", "tau_synapse_s"):
             self.require(key, "a finite time above 0 seconds", (self[key] > 0) & np.isfinite(self[key]))
         self.require("resistance", "finite", np.isfinite(self["resistance"]))

@@ -99,9 +99,7 @@ class Membrane(NeuronModel):
     subtract: bool
 
     def _finish(self, strict: Any, reset: Any) -> None:
-        if not isinstance(strict, bool | np.bool_):
-            raise TypeError(f"strict must be true (v > threshold) or false (v ≥ threshold), got {strict!r}")
-        self.strict, self.subtract = bool(strict), isinstance(reset, str)
+        self.strict, self.subtract = strictness(strict), isinstance(reset, str)
 
     def rows(self, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The parameters as given ``(P, size)``, and room for what the kernels read, thresholds and resets set."""
@@ -126,6 +124,13 @@ class Membrane(NeuronModel):
     @property
     def event(self) -> Callable[..., bool] | None:
         return None if np.any(self._silent_threshold()) else _event
+
+
+def strictness(strict: Any) -> bool:
+    """The parameter ``strict``: whether a potential must exceed its threshold to fire, or only reach it."""
+    if not isinstance(strict, bool | np.bool_):
+        raise TypeError(f"strict must be true (v > threshold) or false (v ≥ threshold), got {strict!r}")
+    return bool(strict)
 
 
 def reset_of(reset: Any) -> Any:
