@@ -2,15 +2,16 @@
 
 A file states ``name``, ``title``, ``kind``, ``node``, ``ledger`` and ``notes``, and the tables
 
-========== =========================================== ========================================
-table      what it holds                               kinds of unit
-========== =========================================== ========================================
-topology   sizes: tiles, cores, neurons, memory        count, information
-timing     how long one event takes                    time
-energy     what one event costs; the keys are counters energy, energy per bit (``*_bits`` only)
-power      ``static`` (leakage), ``board`` (all of it) power
-peak       the roofline: operations and bytes a second rate, bandwidth
-========== =========================================== ========================================
+========== ================================================ ==============================
+table      what it holds                                    kinds of unit
+========== ================================================ ==============================
+topology   sizes: tiles, cores, neurons, memory             count, information
+timing     how long one event takes                         time
+energy     what one event costs; the keys are counters      energy; energy per bit (of bits)
+power      ``static`` while it works, ``idle`` while it     power
+           rests (in no bill), ``board``: all of it
+peak       the roofline: operations and bytes a second      rate, bandwidth
+========== ================================================ ==============================
 
 One entry is ``{value, unit, source, verified}`` and, for energies and powers, ``low`` and ``high``: the 5th
 and the 95th percentile of what the constant may be. ``verified`` is false for what was derived or recalled;
@@ -33,7 +34,9 @@ from hdspike.vocabulary import COUNTERS
 __all__ = ["LEDGERS", "UNITS", "Quantity", "Substrate", "available", "load", "markdown"]
 
 LEDGERS = ("circuit", "path", "board")
-KINDS = ("neuromorphic", "processor", "table")
+KINDS = ("neuromorphic", "processor", "static", "memory", "brain", "measured", "table")
+"""Events; operands fetched; a static schedule beside its memory; arrays that compute; the brain; what
+``benchmarks/gpu_energy.py`` measured; constants that price no counter."""
 
 UNITS: dict[str, tuple[str, float]] = {
     "1": ("count", 1.0),
@@ -73,7 +76,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "peak": ("rate", "bandwidth"),
 }
 INHERITED = ("topology", "timing", "peak")  # what does not depend on the ledger
-POWERS = ("static", "board")
+POWERS = ("static", "board", "idle")
 HEADER = ("name", "title", "kind", "node", "ledger", "notes")
 REQUIRED = ("value", "unit", "source", "verified")
 OPTIONAL = ("low", "high", "node", "includes_leakage", "ledger")
@@ -300,7 +303,7 @@ def _entry(path: Path, header: Mapping[str, Any], table: str, name: str, entry: 
     kind = UNITS[unit][0]
     if kind not in TABLES[table]:
         raise _broken(path, f"{key}.unit", f"must be a unit of {' or '.join(TABLES[table])}", unit)
-    if counter and (kind == "energy per bit") != name.endswith("_bits"):
+    if counter and (kind == "energy per bit") != name.endswith(("_bits", "_bits_written")):
         raise _broken(path, f"{key}.unit", "must be per bit for a counter of bits, and for no other", unit)
 
     value = _number(path, f"{key}.value", entry["value"])

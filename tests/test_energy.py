@@ -48,7 +48,7 @@ def test_static_energy_of_that_query():
 def test_dense_query_by_hand():
     counts = {"macs_fp32": 1_000_000, "dram_bits": 8_000_000}
     bill = price(counts, CIRCUIT, seconds=1e-6)
-    assert bill.components == pytest.approx({"compute": 1.69e-6, "memory": 8e6 * 3.92e-12})
+    assert bill.components == pytest.approx({"compute": 1.69e-6, "DRAM read": 8e6 * 3.92e-12})
     assert "no static power in this ledger's constants: none charged" in bill.notes
 
 
@@ -232,7 +232,12 @@ def fig():
 
 def bar(ledger="circuit", **changes):
     base = {"label": "a", "ledger": ledger, "node": "7 nm", "low": 1e-6, "nominal": 2e-6, "high": 3e-6}
-    return {**base, "sources": ["Someone 2020"], "components": {"memory": 1.5e-6, "compute": 5e-7}, **changes}
+    return {
+        **base,
+        "sources": ["Someone 2020"],
+        "components": {"DRAM read": 1.5e-6, "compute": 5e-7},
+        **changes,
+    }
 
 
 def test_one_panel_per_ledger(fig):
@@ -242,7 +247,7 @@ def test_one_panel_per_ledger(fig):
     assert [len(ax.containers) for ax in axes] == [2, 1]
     assert any("2.00 µJ [1]" in text.get_text() for text in axes[0].texts)
     assert any("[1] Someone 2020" in text.get_text() for text in axes[-1].texts)
-    assert "memory 75 %, compute 25 %" in axes[0].get_yticklabels()[0].get_text()
+    assert "DRAM read 75 %, compute 25 %" in axes[0].get_yticklabels()[0].get_text()
     fig.canvas.draw()
 
 

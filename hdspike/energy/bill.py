@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
-from hdspike.chip import AsynchronousActivity, ChipActivity
 from hdspike.substrate import Quantity, Substrate
 from hdspike.vocabulary import check_counters
 
-__all__ = ["COMPONENTS", "Bill", "by_unit", "price"]
+__all__ = ["COMPONENTS", "Bill", "price"]
 
 COMPONENTS: dict[str, str] = {
     "synaptic_events": "compute",
@@ -31,11 +30,24 @@ COMPONENTS: dict[str, str] = {
     "popcounts": "compute",
     "macs_fp32": "compute",
     "macs_fp16": "compute",
+    "macs_bf16": "compute",
     "macs_int8": "compute",
+    "macs_int4": "compute",
+    "bit_products": "compute",
+    "adds_int32": "compute",
     "exps": "compute",
-    "dram_bits": "memory",
-    "sram_bits": "memory",
-    "l2_bits": "memory",
+    "in_memory_xor_bits": "compute",
+    "in_memory_and_bits": "compute",
+    "in_memory_majority_bits": "compute",
+    "cam_bits": "compute",
+    "crossbar_bits": "compute",
+    "dram_bits": "DRAM read",
+    "dram_bits_written": "DRAM write",
+    "l2_bits": "L2 read",
+    "l2_bits_written": "L2 write",
+    "sram_bits": "SRAM read",
+    "sram_bits_written": "SRAM write",
+    "in_memory_copy_bits": "copies in memory",
     "input_events": "network",
     "packets": "network",
     "hops": "network",
@@ -47,6 +59,11 @@ COMPONENTS: dict[str, str] = {
     "updates_active": "update",
     "updates_inactive": "update",
     "fired": "update",
+    "weight_updates": "learning",
+    "encoder_xors": "encoding",
+    "encoder_adds": "encoding",
+    "encoded_queries": "encoding",
+    "clock_cycles": "static",
 }
 """What a counter's energy is shown under; ``static`` and ``board`` are the two that no counter has."""
 
@@ -256,18 +273,3 @@ def _log_uniform(quantity: Quantity, samples: int, seed: int) -> NDArray[np.floa
 
 def _round(value: float) -> float:
     return float(f"{value:.6g}")
-
-
-def by_unit(activity: ChipActivity | AsynchronousActivity) -> dict[str, float]:
-    """What every unit of a chip spent in a run, in joules, by component; ``total`` is their sum.
-
-    ``synapse``, ``dendrite``, ``soma``: actions × the energies of their units; ``network``: axons in and out, and
-    hops. These are the published constants alone, without ranges: :func:`price` gives the bill with both.
-    """
-    architecture = activity.architecture
-    components = {"synapse": 0.0, "dendrite": 0.0, "soma": 0.0, "network": 0.0}
-    for unit, (accesses, updates, events) in zip(architecture.units, activity.units.tolist(), strict=True):
-        spent = accesses * unit.access_j + updates * unit.update_j + events * unit.event_j
-        components[unit.kind if unit.kind in components else "network"] += spent
-    components["network"] += float((activity.hops * architecture.hop_j).sum())
-    return {"total": math.fsum(components.values()), **components}
