@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-modes test-plain test-bounds test-generic check sims figures bench oracle clean
+.PHONY: run test test-modes test-plain test-bounds test-generic check sims figures bench energy oracle clean
 
 run: $(VENV)/installed
 	$(BIN)/hdspike run --out report
@@ -50,6 +50,11 @@ bench: $(VENV)/bench-installed $(VENV)/brian/installed
 	$(BIN)/hdspike data fetch dvs-gesture
 	$(BIN)/python benchmarks/chip.py --json figures/bench/chip.json --figure figures/bench/chip_events.svg \
 	  --brian-python $(VENV)/brian/bin/python
+
+# Joules measured on this machine: an NVIDIA GPU (extra `gpu`) and the processor's own counters, where there are any.
+energy: $(VENV)/installed
+	$(BIN)/python benchmarks/gpu_energy.py --out gpu-measured.toml
+	$(BIN)/python benchmarks/cpu_energy.py --out cpu-measured.toml
 
 # Ten million random operations beside bitarray.
 oracle: $(VENV)/test-installed

@@ -246,6 +246,20 @@ def million(n: dict[str, Any]) -> str:
     return table(*rows) + "\n\n*`python benchmarks/million.py`.*"
 
 
+def ledgers() -> str:
+    """Which substrate is of which ledger, by kind."""
+    sheets = [substrate.load(name) for name in substrate.available()]
+    kinds = list(dict.fromkeys(sheet.kind for sheet in sheets if sheet.kind != "table"))
+    rows = [("kind", *substrate.LEDGERS)]
+    for kind in kinds:
+        cells = (
+            ", ".join(f"`{s.name}`" for s in sheets if (s.kind, s.ledger) == (kind, ledger))
+            for ledger in substrate.LEDGERS
+        )
+        rows.append((kind, *cells))
+    return table(*rows)
+
+
 def fill(path: Path, blocks: dict[str, str]) -> None:
     """Replace the named blocks of one file."""
     text = path.read_text(encoding="utf-8")
@@ -275,7 +289,7 @@ def main() -> None:
     dense_code = run(Settings(space="bsc")).numbers
     fill(ROOT / "README.md", {"run": run_block, "says": says(n, dense_code), "sims": sims})
     fill(ROOT / "docs" / "decisions.md", {"places": places(n), "theta": theta(result)})
-    fill(ROOT / "docs" / "energy.md", {"constants": substrate.markdown()})
+    fill(ROOT / "docs" / "energy.md", {"ledgers": ledgers(), "constants": substrate.markdown()})
     fill(ROOT / "docs" / "data.md", {"sets": registry.markdown()})
     fill(ROOT / "docs" / "learners.md", {"learners": compare.markdown(compare.compare(datasets.load))})
     benched = ROOT / "figures" / "bench"

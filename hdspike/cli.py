@@ -173,21 +173,50 @@ def chip() -> None:
 
 @chip.command(name="list")
 def list_chips() -> None:
-    """List the substrates."""
-    from hdspike import substrate
+    """List the substrates that come with hdspike: name, kind, node, ledger, title."""
+    from hdspike.substrate import sheet
 
-    for name in substrate.available():
-        sheet = substrate.load(name)
-        click.echo(f"{name:16} {sheet.kind:13} {sheet.node:10} {sheet.ledger:8} {sheet.title}")
+    console = _console()
+    console.print(sheet.listing())
+    console.print(sheet.absent())
 
 
 @chip.command()
-@click.argument("name")
-def show(name: str) -> None:
-    """Print the numbers of the substrate NAME (or a TOML file) with their sources."""
-    from hdspike import substrate
+@click.argument("name", metavar="NAME|FILE")
+@click.option(
+    "--json", "file", metavar="FILE", help="Write the numbers as JSON too; - for only them, on the screen."
+)
+def show(name: str, file: str | None) -> None:
+    """Print the numbers of the substrate NAME, or of a TOML file, with their ranges and numbered citations."""
+    import json
+    from pathlib import Path
 
-    click.echo(substrate.markdown([name]))
+    from hdspike import substrate
+    from hdspike.files import write_text
+    from hdspike.substrate import sheet
+
+    if file not in (None, "-") and not Path(str(file)).absolute().parent.is_dir():
+        raise ValueError(f"json must be a file in an existing folder, got {file}")
+    chip = substrate.load(name)
+    text = json.dumps(chip.as_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    if file is not None:
+        write_text(file, text)
+    console = _console()
+    for part in sheet.sheet(chip):
+        console.print(part)
+
+
+def _console() -> Any:
+    """Standard output: as wide as the terminal or, away from one, as COLUMNS says."""
+    import os
+
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "118"))
+    return Console(highlight=False, width=width)
 
 
 @chip.command(name="run")

@@ -105,10 +105,9 @@ def run(settings: Settings, *, progress: Progress = lambda stage: None) -> Resul
     progress("counts → joules")
     keys, queries, dim = len(layer), len(outcome), task.space.dim
     per_query = outcome.total("synaptic_events") / queries
-    spiking = pricing.spiking_bills(
-        sheet, timed, settings.select, keys=keys, dim=dim, synaptic_events=per_query, seed=settings.seed
-    )
-    energy = spiking | pricing.dense_bills(keys, twin.dim, seed=settings.seed)
+    job = pricing.job_of(task, outcome, timed, settings.select, sheet, twin_dim=twin.dim)
+    energy = pricing.spiking_bills(sheet, timed, job, seed=settings.seed)
+    energy |= pricing.bills(pricing.rivals(job), seed=settings.seed)
     scale = pricing.share_of(timed, keys=keys, dim=dim)
     mean = timed.per_query(settings.select)
     sizes = np.diff(outcome.indptr)

@@ -22,7 +22,7 @@ from hdspike.spaces import sbc
 from tests import calls
 
 ROOMS = (
-    *("bits", "hypervector", "spaces", "encode", "memory", "faults", "learn"),
+    *("bits", "hypervector", "spaces", "encode", "memory", "in_memory", "faults", "learn"),
     *("spikes", "events", "network", "functional", "chip", "attention"),
 )
 

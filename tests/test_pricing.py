@@ -12,12 +12,13 @@ from hdspike.chip import ChipConfig
 from hdspike.network import Outcome, disagreement
 from hdspike.on_chip import OnChip, failed, run_on_chip
 from hdspike.run import neuromorphic, run
+from hdspike.schedules import Job
 from hdspike.spaces import BSC, SBC
 from hdspike.task import Settings, most_keys, prepare
 
 COUNTS = {
     "synaptic_events": 4000, "updates_active": 40, "updates_inactive": 600, "packets": 100, "hops": 300,
-    "hops_east_west": 200, "hops_north_south": 100,
+    "hops_east_west": 200, "hops_north_south": 100, "fired": 8, "steps": 16,
 }  # fmt: skip
 whole_run = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="several whole runs; un-jitted, test_run has one of each"
@@ -49,11 +50,15 @@ def test_vectors_cut_to_a_piece_need_as_many_times_the_chips():
     assert pricing.spiking_counts(run_, "race", keys=100, dim=8192)["packets"] == 50
 
 
+def job(sheet, run_, rule, *, events=7.0, twin=64):
+    """A job of 1000 keys whose synaptic events are known and whose rest is the timed run's."""
+    measured = pricing.timed_of(run_, rule, sheet, keys=1000, dim=1024, synaptic_events=events)
+    return Job(1000, 1024, "sbc", 128, 8, twin, 128.0, events, 90.0, 9.0, 16.0, rule=rule, timed=measured)
+
+
 def test_the_bill_by_hand():
-    sheet = substrate.load("loihi")
-    bills = pricing.spiking_bills(
-        sheet, timed(SBC(1024)), "race", keys=1000, dim=1024, synaptic_events=7.0, seed=0
-    )
+    sheet, run_ = substrate.load("loihi"), timed(SBC(1024))
+    bills = pricing.spiking_bills(sheet, run_, job(sheet, run_, "race"), seed=0)
     pico = 7 * 23.6 + 100 * 81 + 1500 * 52 + 250 * 1.7 + 500 * 3.0 + 250 * 4.0
     assert bills["loihi"]["nominal"] == pytest.approx(pico * 1e-12 + 0.104 * 5e-6 * 3, rel=1e-5)
     assert set(bills) == {"loihi", "loihi_exact", "loihi_threshold", "loihi_silicon"}
@@ -61,17 +66,51 @@ def test_the_bill_by_hand():
     assert bills["loihi_exact"]["nominal"] == pytest.approx(pico * 1e-12 + 0.104 * 5e-6 * 3, rel=1e-5)
 
 
+def test_another_rule_is_the_same_job_with_the_counts_of_its_own_run():
+    sheet, run_ = substrate.load("loihi"), timed(SBC(1024))
+    other = pricing.under(job(sheet, run_, "race"), "exact", run_, sheet)
+    assert (other.rule, other.synaptic_events, other.touched, other.fired) == ("exact", 10_000, 100, 20)
+    assert (other.steps, other.timed.chips) == (4.0, 3)
+
+
+def test_a_chip_that_prices_its_spikes_is_charged_for_them():
+    loihi, run_ = substrate.load("loihi"), timed(SBC(1024))
+    spike = replace(loihi.quantity("energy.packets"), key="energy.fired", value=100.0, low=100.0, high=100.0)
+    sheet = replace(loihi, name="mine", quantities={**loihi.quantities, "energy.fired": spike})
+    own, plain = (
+        pricing.spiking_bills(s, run_, job(s, run_, "race"), seed=0)[s.name] for s in (sheet, loihi)
+    )
+    assert own["nominal"] - plain["nominal"] == pytest.approx(20 * 100e-12, rel=1e-2)
+
+
 def test_the_dense_bill_by_hand():
-    bills = pricing.dense_bills(1000, 64, seed=0)
+    sheet, run_ = substrate.load("loihi"), timed(SBC(1024))
+    bills = pricing.bills(pricing.rivals(job(sheet, run_, "race")), seed=0)
     cost = dense.attention(1000, 64, value_dim=1, precision="int8")
     assert cost.totals["macs_int8"] == 65_000
-    pico = (
-        65_000 * 0.1 + 1000 * 13.52 + cost.totals["dram_bits"] * 3.92 + cost.totals["sram_bits"] * 0.1328125
-    )
+    pico = 65_000 * 0.1 + 1000 * 13.52 + (cost.totals["dram_bits"] + cost.totals["dram_bits_written"]) * 3.92
+    pico += (cost.totals["sram_bits"] + cost.totals["sram_bits_written"]) * 0.1328125
     assert bills["a100_circuit_int8"]["nominal"] == pytest.approx(pico * 1e-12, rel=1e-4)
     resident = bills["a100_circuit_int8_resident"]["nominal"]
     assert resident < bills["a100_circuit_int8"]["nominal"] / 5
-    assert "a100_circuit_int8_resident" not in pricing.dense_bills(10_000_000, 64, seed=0)
+    large = pricing.rivals(replace(job(sheet, run_, "race"), keys=10_000_000))
+    assert "a100_circuit_int8_resident" not in pricing.bills(large, seed=0)
+
+
+def test_rivals_name_their_side_and_their_substrate_and_leave_the_panels_readable():
+    sheet, run_ = substrate.load("loihi"), timed(SBC(1024))
+    asked = job(sheet, run_, "exact")
+    bills = pricing.spiking_bills(sheet, run_, asked, seed=0) | pricing.bills(pricing.rivals(asked), seed=0)
+    for name in ("loihi_silicon", "truenorth", "cpu_7nm_packed_lists_resident", "northpole_int4", "brain_marginal",
+                 "brain_all_in", "a100_circuit_qnn", "a100_path_int8_batch64", "gh200_path_int8_batch64",
+                 "a100_board_int8", "h100_board_int8_batch64"):  # fmt: skip
+        assert bills[name]["substrate"] in substrate.available()
+    for ledger in ("circuit", "path", "board"):
+        bars = [bill for bill in bills.values() if bill["ledger"] == ledger]
+        assert 1 < sum(bill["label"].split()[0] != "brain," for bill in bars) <= 8
+    words = {bill["label"].split()[0].rstrip(",") for bill in bills.values()}
+    assert words == {"spiking", "dense", "packed", "static", "brain"}
+    assert all(bill["sources"] and bill["per"] == "query" for bill in bills.values())
 
 
 def sheet_text(tmp_path, *changes):
@@ -86,7 +125,6 @@ def sheet_text(tmp_path, *changes):
 
 @whole_run
 def test_a_chip_by_path_is_priced_by_its_own_numbers(tmp_path):
-    old = 'value = 52.0, unit = "pJ", low = 26.0, high = 104.0'
     old = 'value = 52.0, unit = "pJ", low = 26.0, high = 104.0'
     hot = (old, old.replace("value = 52.0", "value = 5200.0").replace("104.0", "10400.0"))
     cold = run(Settings(**TINY)).numbers["energy"]

@@ -14,6 +14,7 @@ from hdspike.plot import chip as draw_chip
 from hdspike.plot import energy as draw_energy
 from hdspike.plot import style
 from hdspike.quality import WEIGHTS
+from hdspike.report.energy import arranged
 from hdspike.run import Result
 
 __all__ = ["TITLES", "figures"]
@@ -118,13 +119,10 @@ def chip_figure(result: Result) -> Figure:
 
 
 def energy_figure(result: Result) -> Figure:
-    """Every bill of the run."""
-    bars = [
-        {**bill, "side": "spiking" if bill["label"].startswith("spiking") else "dense"}
-        for bill in result.numbers["energy"].values()
-    ]
-    fig = style.plt.figure(figsize=(10, 11), layout="constrained")
-    draw_energy.panels(fig, bars, footnote=False)
+    """Every bill of the run with its ledger, its node and its numbered sources."""
+    bars = arranged(result.numbers)
+    fig = style.plt.figure(figsize=draw_energy.size(bars), layout="constrained")
+    draw_energy.panels(fig, bars)
     return fig
 
 

@@ -4,6 +4,8 @@ from importlib.resources import files
 from typing import Any
 
 from hdspike.idea import si
+from hdspike.plot.energy import shares
+from hdspike.report.energy import arranged, citations, verdict
 from hdspike.report.figures import TITLES
 
 __all__ = ["html", "quality_rows", "row_label"]
@@ -23,15 +25,9 @@ def quality_rows(numbers: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
     ]
 
 
-def verdict(numbers: dict[str, Any]) -> str:
-    """Which side is cheapest in each ledger that holds both, in words."""
-    said = []
-    for ledger in ("circuit", "path"):
-        bills = [bill for bill in numbers["energy"].values() if bill["ledger"] == ledger]
-        if len({bill["label"].split()[0] for bill in bills}) > 1:
-            best = min(bills, key=lambda bill: bill["nominal"])
-            said.append(f"Cheapest in the {ledger} ledger: {best['label']}, {si(best['nominal'], 'J')}.")
-    return " ".join(said)
+def told_shares(components: dict[str, float]) -> str:
+    """The shares of a bill's components, a number never apart from its sign."""
+    return (shares(components, most=5) or ", ".join(components)).replace(" %", "\u00a0%")
 
 
 def html(numbers: dict[str, Any], drawn: dict[str, str]) -> str:
@@ -41,12 +37,21 @@ def html(numbers: dict[str, Any], drawn: dict[str, str]) -> str:
     source = (files("hdspike") / "templates" / "report.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters["joules"] = lambda value: si(value, "J")
-    cited = list(dict.fromkeys(s for bill in numbers["energy"].values() for s in bill["sources"]))
+    page.filters["shares"] = told_shares
+    bills = arranged(numbers)
+    cited = citations(bills)
+    notes: dict[str, list[str]] = {}
+    for bill in bills:
+        for note in bill["notes"]:
+            notes.setdefault(note, []).append(f"{bill['label']} ({bill['ledger']})")
     return page.from_string(source).render(
         n=numbers,
         quality=quality_rows(numbers),
         figures=[(name, title, drawn[name][drawn[name].index("<svg") :]) for name, title in TITLES.items()],
+        bills=bills,
         cited=cited,
+        numbered=lambda bill: sorted({cited[source] for source in bill["sources"]}),
+        notes=notes,
         label=row_label,
         verdict=verdict(numbers),
     )

@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hdspike.idea import si
-from hdspike.report.page import quality_rows, row_label, verdict
+from hdspike.report.energy import arranged, citations, references, verdict
+from hdspike.report.page import quality_rows, row_label
 
 __all__ = ["Stages", "print_tables"]
 
@@ -61,6 +63,20 @@ def _table(title: str, *columns: str) -> Table:
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     return table
+
+
+def _print_energy(console: Console, numbers: dict[str, Any]) -> None:
+    """Every bill with its ledger, its node and the numbers of its sources, and the sources below."""
+    bills = arranged(numbers)
+    cited = citations(bills)
+    title = f"energy of one query over {numbers['attention']['keys']:,} keys, an estimate: counts × constants"
+    table = _table(title, "what", "ledger", "node", "low", "nominal", "high", "sources")
+    for bill in bills:
+        values = (si(bill[c], "J") for c in ("low", "nominal", "high"))
+        table.add_row(bill["label"], bill["ledger"], bill["node"], *values, escape(references(bill, cited)))
+    console.print(table)
+    for source, number in cited.items():
+        console.print(escape(f"[{number}] {source}"), style="dim", soft_wrap=True)
 
 
 def print_tables(numbers: dict[str, Any], paths: list[Path]) -> None:
@@ -117,14 +133,7 @@ def print_tables(numbers: dict[str, Any], paths: list[Path]) -> None:
         f"(95 % interval {100 * congested['share_low']:.0f} to {100 * congested['share_high']:.0f} %)"
     )
 
-    table = _table(
-        f"energy of one query over {attention['keys']:,} keys", "what", "ledger", "low", "nominal", "high"
-    )
-    for bill in numbers["energy"].values():
-        values = (si(bill[c], "J") for c in ("low", "nominal", "high"))
-        table.add_row(bill["label"], f"{bill['ledger']}, {bill['node']}", *values)
-    console.print(table)
-
+    _print_energy(console, numbers)
     console.print(verdict(numbers))
     table = Table(
         title="the idea, in counts of this run", title_justify="left", title_style="bold", show_lines=True

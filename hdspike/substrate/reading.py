@@ -1,72 +1,18 @@
-"""A substrate: one chip or one table of costs, read from one TOML file with a source beside every number.
-
-A file states ``name``, ``title``, ``kind``, ``node``, ``ledger`` and ``notes``, and the tables
-
-========== ================================================ ==============================
-table      what it holds                                    kinds of unit
-========== ================================================ ==============================
-topology   sizes: tiles, cores, neurons, memory             count, information
-timing     how long one event takes                         time
-energy     what one event costs; the keys are counters      energy; energy per bit (of bits)
-power      ``static`` while it works, ``idle`` while it     power
-           rests (in no bill), ``board``: all of it
-peak       the roofline: operations and bytes a second      rate, bandwidth
-========== ================================================ ==============================
-
-One entry is ``{value, unit, source, verified}`` and, for energies and powers, ``low`` and ``high``: the 5th
-and the 95th percentile of what the constant may be. ``verified`` is false for what was derived or recalled;
-``source`` is ``"citation; how"``. The **ledger** says what a joule contains: ``circuit`` (the gates or the
-memory array alone), ``path`` (measured on a whole chip, wires and control included), ``board`` (all that the
-board draws). Ledgers differ by a factor of 3 to 5, so one file is one ledger.
-"""
+"""Reads one substrate file and checks it, rule by rule: each broken one is named with its file, key and value."""
 
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from hdspike.substrate.quantity import FORMAT, HEADER, KINDS, LEDGERS, UNITS, Quantity, Substrate
 from hdspike.vocabulary import COUNTERS
 
-__all__ = ["LEDGERS", "UNITS", "Quantity", "Substrate", "available", "load", "markdown"]
-
-LEDGERS = ("circuit", "path", "board")
-KINDS = ("neuromorphic", "processor", "static", "memory", "brain", "measured", "table")
-"""Events; operands fetched; a static schedule beside its memory; arrays that compute; the brain; what
-``benchmarks/gpu_energy.py`` measured; constants that price no counter."""
-
-UNITS: dict[str, tuple[str, float]] = {
-    "1": ("count", 1.0),
-    "bit": ("information", 1.0),
-    "byte": ("information", 8.0),
-    "ps": ("time", 1e-12),
-    "ns": ("time", 1e-9),
-    "us": ("time", 1e-6),
-    "ms": ("time", 1e-3),
-    "s": ("time", 1.0),
-    "fJ": ("energy", 1e-15),
-    "pJ": ("energy", 1e-12),
-    "nJ": ("energy", 1e-9),
-    "uJ": ("energy", 1e-6),
-    "mJ": ("energy", 1e-3),
-    "J": ("energy", 1.0),
-    "fJ/bit": ("energy per bit", 1e-15),
-    "pJ/bit": ("energy per bit", 1e-12),
-    "nJ/bit": ("energy per bit", 1e-9),
-    "uW": ("power", 1e-6),
-    "mW": ("power", 1e-3),
-    "W": ("power", 1.0),
-    "op/s": ("rate", 1.0),
-    "Gop/s": ("rate", 1e9),
-    "Top/s": ("rate", 1e12),
-    "byte/s": ("bandwidth", 1.0),
-    "Gbyte/s": ("bandwidth", 1e9),
-    "Tbyte/s": ("bandwidth", 1e12),
-}
-"""Every unit a file may use: name → (kind, factor to SI: bits for information, byte/s for bandwidth)."""
+__all__ = ["FOLDER", "TABLES", "available", "load"]
 
 TABLES: dict[str, tuple[str, ...]] = {
     "topology": ("count", "information"),
@@ -74,82 +20,14 @@ TABLES: dict[str, tuple[str, ...]] = {
     "energy": ("energy", "energy per bit"),
     "power": ("power",),
     "peak": ("rate", "bandwidth"),
+    "errors": ("count",),
 }
-INHERITED = ("topology", "timing", "peak")  # what does not depend on the ledger
-POWERS = ("static", "board", "idle")
-HEADER = ("name", "title", "kind", "node", "ledger", "notes")
+INHERITED = ("topology", "timing", "peak", "errors")  # what does not depend on the ledger
+POWERS = ("static", "board", "idle", "full")
 REQUIRED = ("value", "unit", "source", "verified")
 OPTIONAL = ("low", "high", "node", "includes_leakage", "ledger")
-FORMAT = 1
 LARGEST_FILE = 256 * 1024
-FOLDER = Path(__file__).resolve().parent / "substrates"
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One number of a file: ``value`` in ``unit``, its 5th and 95th percentile, its source."""
-
-    key: str
-    value: float
-    unit: str
-    low: float
-    high: float
-    node: str
-    ledger: str
-    source: str
-    verified: bool
-    includes_leakage: bool = False
-
-    @property
-    def factor(self) -> float:
-        """What ``value``, ``low`` and ``high`` are multiplied by to be in SI."""
-        return UNITS[self.unit][1]
-
-    @property
-    def si(self) -> float:
-        """The value in SI: s, J, J/bit, W, op/s, byte/s; sizes of memories in bits."""
-        return self.value * self.factor
-
-    @property
-    def citation(self) -> str:
-        """The source without the explanation that follows its first semicolon."""
-        return self.source.split(";", 1)[0].strip()
-
-
-@dataclass(frozen=True)
-class Substrate:
-    """A checked substrate. Quantities are asked for as ``"table.key"``, for example ``"timing.packet"``."""
-
-    name: str
-    title: str
-    kind: str
-    node: str
-    ledger: str
-    notes: str
-    quantities: Mapping[str, Quantity]
-
-    def has(self, key: str) -> bool:
-        """Whether the substrate states ``key``."""
-        return key in self.quantities
-
-    def quantity(self, key: str) -> Quantity:
-        """The entry ``"table.key"``; ``ValueError`` names those of the same table if it is not there."""
-        if key not in self.quantities:
-            table = str(key).split(".", 1)[0]
-            known = [name for name in self.quantities if name.startswith(f"{table}.")]
-            raise ValueError(
-                f"key must be a quantity of the substrate {self.name!r}, one of "
-                f"{', '.join(known or self.quantities)}, got {key!r}"
-            )
-        return self.quantities[key]
-
-    def si(self, key: str) -> float:
-        """The value of ``"table.key"`` in SI units."""
-        return self.quantity(key).si
-
-    def priced(self) -> tuple[str, ...]:
-        """The counters for which the substrate states an energy."""
-        return tuple(key.split(".", 1)[1] for key in self.quantities if key.startswith("energy."))
+FOLDER = Path(__file__).resolve().parent.parent / "substrates"
 
 
 def available() -> list[str]:
@@ -160,7 +38,7 @@ def available() -> list[str]:
 def load(name_or_path: str | Path) -> Substrate:
     """Read and check one substrate: a shipped name (``"loihi"``) or the path of a ``.toml`` file.
 
-    ``inherits = "NAME"`` takes topology, timing and peak from a *shipped* file (never its energies or
+    ``inherits = "NAME"`` takes topology, timing, peak and errors from a *shipped* file (never its energies or
     powers, which belong to a ledger), one level deep; an own entry wins over an inherited one. Nothing of
     the file is executed.
 
@@ -189,28 +67,6 @@ def load(name_or_path: str | Path) -> Substrate:
         whole = _check(path.with_name(f"{parent}.toml"), above)
         inherited = {k: q for k, q in whole.quantities.items() if k.split(".", 1)[0] in INHERITED}
     return _check(path, document, inherited)
-
-
-def markdown(names: Iterable[str] | None = None) -> str:
-    """A Markdown table of every energy and power of the named substrates (all that are shipped)."""
-    lines = [
-        "| substrate | ledger | node | constant | value | low to high | verified | source |",
-        "|" + "---|" * 8,
-    ]
-    for name in available() if names is None else names:
-        chip = load(name)
-        for key, q in chip.quantities.items():
-            if key.startswith(("energy.", "power.")):
-                cells = (
-                    name,
-                    q.ledger,
-                    q.node,
-                    f"`{key}`",
-                    f"{q.value:g} {q.unit}",
-                    f"{q.low:g} to {q.high:g}",
-                )
-                lines.append(f"| {' | '.join(cells)} | {'yes' if q.verified else 'no'} | {q.source} |")
-    return "\n".join(lines)
 
 
 def _broken(path: Path, key: str, rule: str, value: Any) -> ValueError:
@@ -246,6 +102,8 @@ def _check(
             raise _broken(path, key, "must be given", "nothing")
         if not isinstance(document[key], str) or not document[key].strip():
             raise _broken(path, key, "must be a text", document[key])
+        if not _printable(document[key], also="\n\t" if key == "notes" else ""):
+            raise _broken(path, key, "must hold no control characters", document[key])
     for key in document:
         if key not in HEADER and key not in TABLES:
             raise _broken(path, key, f"must be one of {', '.join((*HEADER, 'inherits', *TABLES))}", key)
@@ -256,7 +114,8 @@ def _check(
     if document["ledger"] not in LEDGERS:
         raise _broken(path, "ledger", f"must be one of {', '.join(LEDGERS)}", document["ledger"])
 
-    quantities = dict(inherited or {})
+    # a size, a time or a rate belongs to no ledger: an inherited one is shown in that of the file
+    quantities = {key: replace(q, ledger=document["ledger"]) for key, q in (inherited or {}).items()}
     for table in TABLES:
         entries = document.get(table, {})
         if not isinstance(entries, dict):
@@ -273,6 +132,8 @@ def _check(
                 raise _broken(path, quantity.key, rule, quantity.includes_leakage)
     if "power.board" in quantities and (energies or "power.static" in quantities):
         raise _broken(path, "power.board", "must stand alone: it holds all other energies", "more")
+    if "power.board" in quantities and document["ledger"] != "board":
+        raise _broken(path, "power.board", "must be in a file of the board ledger", document["ledger"])
     header = {key: document[key] for key in HEADER}
     return Substrate(**header, quantities=MappingProxyType(quantities))
 
@@ -317,6 +178,8 @@ def _entry(path: Path, header: Mapping[str, Any], table: str, name: str, entry: 
         raise _broken(path, f"{key}.low", "must be above 0 (ranges are read on a logarithmic axis)", low)
     if table == "topology" and not value.is_integer():
         raise _broken(path, f"{key}.value", "must be a whole number", value)
+    if table == "errors" and high > 1.0:
+        raise _broken(path, f"{key}.value", "must be a probability of at most 1, its high too", high)
     if table == "peak" and low == 0.0:
         raise _broken(path, f"{key}.value", "must be above 0", low)
 
@@ -326,6 +189,8 @@ def _entry(path: Path, header: Mapping[str, Any], table: str, name: str, entry: 
     for field in ("source", "node"):
         if not isinstance(entry.get(field, "-"), str) or not entry.get(field, "-").strip():
             raise _broken(path, f"{key}.{field}", "must be a text", entry[field])
+        if not _printable(entry.get(field, "-")):
+            raise _broken(path, f"{key}.{field}", "must hold no control characters", entry[field])
     ledger = entry.get("ledger", header["ledger"])
     if ledger != header["ledger"]:
         raise _broken(path, f"{key}.ledger", f"must be the file's ledger {header['ledger']!r}", ledger)
@@ -341,6 +206,11 @@ def _entry(path: Path, header: Mapping[str, Any], table: str, name: str, entry: 
         verified=entry["verified"],
         includes_leakage=entry.get("includes_leakage", False),
     )
+
+
+def _printable(text: str, *, also: str = "") -> bool:
+    """Whether a terminal would show ``text`` as it is: a file of somebody else's may not move the cursor."""
+    return all(letter.isprintable() or letter in also for letter in text)
 
 
 def _number(path: Path, key: str, value: Any) -> float:
