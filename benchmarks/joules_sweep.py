@@ -1,6 +1,7 @@
 """A sweep over workloads in rounds, idling before and after, and what both scripts of energy print and write."""
 
 import argparse
+import os
 import random
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -35,8 +36,11 @@ def options(
         parser.error(f"--seconds must be in [1, 600], got {given.seconds:g}")
     if not 1 <= given.repeats <= 1000:
         parser.error(f"--repeats must be in [1, 1000], got {given.repeats}")
-    if given.out.suffix != ".toml" or not given.out.resolve().parent.is_dir():
+    folder = given.out.resolve().parent
+    if given.out.suffix != ".toml" or given.out.is_dir() or not folder.is_dir():
         parser.error(f"--out must be a .toml file in an existing folder, got {str(given.out)!r}")
+    if not os.access(folder, os.W_OK):  # said before minutes of measuring, not after
+        parser.error(f"--out must be in a folder that can be written to, got {str(given.out)!r}")
     return given
 
 

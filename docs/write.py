@@ -53,8 +53,10 @@ def says(n: dict[str, Any], dense_code: dict[str, Any]) -> str:
     cost = {name: bill["nominal"] for name, bill in energy.items()}
     spiking, single = cost["loihi"], cost["a100_circuit_int8"]
     cheapest = min(cost["loihi"], cost["loihi_race"], cost["loihi_threshold"])
-    rivals = min(cost["a100_circuit_int8_batch64"], cost["a100_circuit_int8_resident"])
-    winner = "the dense side wins" if rivals < cheapest else "the spiking side wins"
+    machines = [b for b in energy.values() if b["ledger"] == "circuit" and not b["label"].startswith("brain")]
+    least = min(machines, key=lambda bill: bill["nominal"])
+    rivals = [bill["nominal"] for bill in machines if bill["label"].startswith("dense")]
+    winner = "the dense side wins" if min(rivals) < cheapest else "the spiking side wins"
     gap = n["quality"]["bits_per_char"] - n["baselines"]["softmax"]["bits_per_char"]
     update = 100 * energy["loihi"]["components"]["update"] / spiking
     agreed = " + ".join(f"{n['agreement'][rule]['compared']:,}" for rule in ("exact", "race", "threshold"))
@@ -72,7 +74,9 @@ def says(n: dict[str, Any], dense_code: dict[str, Any]) -> str:
         f"chip needs {si(spiking, 'J')} by the exact rule, {si(cost['loihi_race'], 'J')} by a race, "
         f"{si(cost['loihi_threshold'], 'J')} by a threshold. Where 64 queries share a fetch the twin needs "
         f"{si(cost['a100_circuit_int8_batch64'], 'J')}, and with its keys kept on the chip, as the spiking side's "
-        f"are, {si(cost['a100_circuit_int8_resident'], 'J')}: {winner}.",
+        f"are, {si(cost['a100_circuit_int8_resident'], 'J')}; the quantised twin of the run needs "
+        f"{si(cost['a100_circuit_qnn'], 'J')}: {winner}. Cheapest in that ledger: {least['label']}, "
+        f"{si(least['nominal'], 'J')}.",
         f"{update:.0f} % of the exact rule's energy is neuron updates, not synaptic events: idle neurons are paid "
         f"at every step of the ramp, {attention['updates_per_query_key']:.0f} times per (query, key).",
         f"Under a barrier both runners choose the same winners ({agreed} compared, 0 differ). Without one, "

@@ -1,5 +1,6 @@
 """Checks of arguments, each raising an error that names the argument, the rule and the value received."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,17 @@ def receiver(out: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     if out.shape != shape or not (out.flags.c_contiguous and out.flags.writeable):
         raise ValueError(f"out must be contiguous, writeable and of shape {shape}, got shape {out.shape}")
     return out
+
+
+def parse_winners(text: str, keys: int) -> int:
+    """``"40"`` or ``"1%"`` of the keys as a count from 1 to ``keys``."""
+    if not re.fullmatch(r"[0-9]+|[0-9]+(\.[0-9]+)?%", text, re.ASCII) or len(text) > 20:
+        raise ValueError(f"winners must be a count such as 40 or a share such as 1%, got {text!r}")
+    if text.endswith("%"):
+        share = float(text[:-1])
+        if not 0 < share <= 100:
+            raise ValueError(f"winners must be above 0% and at most 100% of the keys, got {text}")
+        return max(1, round(keys * share / 100))
+    if not 1 <= int(text) <= keys:
+        raise ValueError(f"winners must be at least 1 and at most the number of keys, {keys}, got {text}")
+    return int(text)

@@ -107,7 +107,6 @@ def sim(name: str | None, quick: bool, seed: int, out: str) -> None:
 def design(file: str | None, **request: Any) -> None:
     """Which dimension is needed to find a member of a bundle again, and what it costs."""
     import json
-    import os
     from pathlib import Path
 
     from rich.console import Console
@@ -126,8 +125,7 @@ def design(file: str | None, **request: Any) -> None:
         return
     if file is not None:
         write_text(file, text)
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "118"))
-    console = Console(highlight=False, width=width)
+    console = _console()
     console.print(table(made))
     for code, reason in made["impossible"].items():
         console.print(f"{code} is left out: {reason}")
@@ -215,8 +213,9 @@ def _console() -> Any:
 
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "118"))
-    return Console(highlight=False, width=width)
+    columns = os.environ.get("COLUMNS", "")
+    wanted = int(columns) if columns.isdecimal() else 0
+    return Console(highlight=False, width=None if sys.stdout.isatty() else wanted or 118)
 
 
 @chip.command(name="run")

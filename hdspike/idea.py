@@ -37,6 +37,7 @@ def the_idea(numbers: Mapping[str, Any]) -> list[dict[str, str]]:
     per_query = attention["counts"]["synaptic_events"] / queries
     active = (attention["counts"]["input_events"] + attention["counts"]["cancelled_events"]) / queries
     spikes = attention["counts"]["fired"] / queries
+    chips = chip["chips_for_all_keys"]
     rows = [
         (
             "dimension",
@@ -75,7 +76,7 @@ def the_idea(numbers: Mapping[str, Any]) -> list[dict[str, str]]:
             f"{si(counts['dram_bits'] / 8, 'B')} of keys and values moved a query, fp32",
             "dense.counts.dram_bits",
             f"{si(chip['packets_per_query'])} packets, {si(chip['hops_per_query'])} hops a query on "
-            f"{chip['chips_for_all_keys']} chips of {chip['keys_per_chip']:,} keys, "
+            f"{chips} chip{'s' * (chips > 1)} of {chip['keys_per_chip']:,} keys, "
             f"{si(chip['simulated_s_per_query'], 's')}",
             "chip.packets_per_query, chip.hops_per_query, chip.chips_for_all_keys, chip.simulated_s_per_query",
         ),

@@ -1,6 +1,5 @@
 """The main job's question: which character comes next? Text, keys, values and queries, ready to attend."""
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from hdspike import check, encode, language
 from hdspike.attention import select
+from hdspike.check import parse_winners
 from hdspike.datasets import Text, builtin_text, read_text
 from hdspike.memory import ItemMemory
 from hdspike.spaces import Space, make
@@ -57,20 +57,6 @@ class Settings:
 def _given(name: str, value: int | None, default: int) -> int:
     """``value``, or the default where it was left open."""
     return check.integer(name, default if value is None else value, low=1)
-
-
-def parse_winners(text: str, keys: int) -> int:
-    """``"40"`` or ``"1%"`` of the keys as a count from 1 to ``keys``."""
-    if not re.fullmatch(r"[0-9]+|[0-9]+(\.[0-9]+)?%", text, re.ASCII) or len(text) > 20:
-        raise ValueError(f"winners must be a count such as 40 or a share such as 1%, got {text!r}")
-    if text.endswith("%"):
-        share = float(text[:-1])
-        if not 0 < share <= 100:
-            raise ValueError(f"winners must be above 0% and at most 100% of the keys, got {text}")
-        return max(1, round(keys * share / 100))
-    if not 1 <= int(text) <= keys:
-        raise ValueError(f"winners must be at least 1 and at most the number of keys, {keys}, got {text}")
-    return int(text)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ COUNTERS: dict[str, str] = {
 
 def check_counters(names: Any) -> None:
     """Raise ``ValueError`` for a name that the vocabulary does not have."""
-    unknown = sorted(set(names) - set(COUNTERS))
+    unknown = sorted(map(str, set(names) - set(COUNTERS)))
     if unknown:
         raise ValueError(f"counts must use the names of the vocabulary, got {', '.join(unknown)}")
 

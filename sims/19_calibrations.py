@@ -317,7 +317,7 @@ def draw_query(ax: Axes, found: dict[str, Any]) -> None:
     ax.set_yticks(
         range(3),
         [f"silicon, core\n({whole})", "derived band,\n667–750 spikes",
-         f"{found['chips']} chips simulated,\n{found['spikes']} spikes"],
+         f"{found['chips']} chip{'s' if found['chips'] > 1 else ''} simulated,\n{found['spikes']} spikes"],
         fontsize=9.5,
     )  # fmt: skip
     ax.set_ylim(2.6, -1.5)

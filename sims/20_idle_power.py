@@ -138,24 +138,36 @@ def one_curve(sheet: Substrate, how: dict[str, Any], points: int, seed: int) -> 
         return entry | {"known_w": made.known_w(rate), "why": "no figure for rest published"}
     grid = np.concatenate([[0.0], rate])
     low, high = np.transpose([made.interval(r, samples=1000, rng=seed) for r in grid])
+    full = float(made.watts(made.saturation))
+    stays = made.rest == "static"  # at full speed too, as idle power does not
+    more = full - made.rest_w if stays else None
     even = made.even if np.isfinite(made.even) else None
     return entry | {
         "watts": made.watts(rate), "low_w": low[1:], "high_w": high[1:], "rest_w": made.rest_w,
-        "rest_low_w": low[0], "rest_high_w": high[0], "full_w": float(made.watts(made.saturation)),
-        "at_silence": made.at_silence, "even_per_s": even,
+        "rest_low_w": low[0], "rest_high_w": high[0], "full_w": full,
+        "at_silence": made.at_silence, "at_silence_low": part(low[0], full, more),
+        "at_silence_high": part(high[0], full, more), "even_per_s": even,
         "even_in_reach": even is not None and even <= made.saturation,
         "joules_per_event": made.joules_per_event(rate),
         "parts_at_rest": made.split(0.0), "parts_at_full": made.split(made.saturation),
     }  # fmt: skip
 
 
+def part(rest: float, full: float, more: float | None) -> float:
+    """The part of full power that stays at silence; ``more`` watts come on top of rest where it is static power."""
+    return min(1.0, rest / (full if more is None else rest + more))
+
+
 def two_ends(sheet: Substrate) -> dict[str, Any]:
     """A chip of which only the power at rest and at full activity is published: no rate, so no line."""
     rest, full = idle.ends(sheet)
     quantities = [sheet.quantity(f"power.{name}") for name in ("idle", "full")]
+    low, high = (getattr(quantities[0], end) * quantities[0].factor for end in ("low", "high"))
     return {
         "label": sheet.name, "substrate": sheet.name, "kind": sheet.kind, "ledger": sheet.ledger, "node": sheet.node,
         "rest": "idle", "rest_w": rest, "full_w": full, "at_silence": rest / full, "even_in_reach": None,
+        "at_silence_low": part(low, full, None), "at_silence_high": part(high, full, None),
+        "full_at_most": quantities[1].high == quantities[1].value,  # "less than": its range ends there
         "sources": sorted({quantity.citation for quantity in quantities}), "unverified": [],
     }  # fmt: skip
 
@@ -196,7 +208,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
         "nanowatts": [c["label"] for c in known if c["rest_w"] < 1e-6],
         "least_at_silence": {
             ledger: {
-                kind: {"label": best["label"], "at_silence": best["at_silence"]}
+                kind: {key: best[key] for key in ("label", "at_silence", "at_silence_low", "at_silence_high")}
                 for kind in ("neuromorphic", "processor")
                 if (best := least(known, ledger, kind)) is not None
             }
@@ -282,10 +294,11 @@ def draw_silence(ax: Axes, curves: list[dict[str, Any]], absent: list[dict[str, 
     colour = {c["label"]: shade for (shade, _), c in zip(looks(curves), curves, strict=True)}
     missing = [c for c in curves if c["rest"] is None] + grouped(absent, ledger)
     for row, c in enumerate(known):
-        part = 100 * c["at_silence"]
-        ax.barh(row, part, color=colour[c["label"]], height=0.6)
-        text = f"{part:.0f} %: {watt(c['rest_w'])} of {watt(c['full_w'])}"
-        ax.text(part + 2, row, text, va="center", fontsize=9.5)
+        percent = 100 * c["at_silence"]
+        ax.barh(row, percent, color=colour[c["label"]], height=0.6)
+        least, most = ("≥ ", "< ") if c.get("full_at_most") else ("", "")
+        text = f"{least}{percent:.0f} %: {watt(c['rest_w'])} of {most}{watt(c['full_w'])}"
+        ax.text(percent + 2, row, text, va="center", fontsize=9.5)
     for row, entry in enumerate(missing, len(known)):
         ax.text(2, row, entry["why"], va="center", fontsize=9.5, color=COLOURS["grey"], style="italic")
     names = [f"{entry['label']} ({entry['node']})" for entry in (*known, *missing)]
@@ -310,9 +323,11 @@ def watt(value: float) -> str:
 def verdict(neuromorphic: dict[str, Any], processor: dict[str, Any]) -> str:
     """Which kind saves more of its full power at silence, in words."""
     one, other = sorted((neuromorphic, processor), key=lambda of: of["at_silence"])
+    unsure = one["at_silence_high"] >= other["at_silence_low"]
     return (
         f"{one['label']} keeps {100 * one['at_silence']:.0f} % of its full power at silence, less than "
         f"{other['label']} with {100 * other['at_silence']:.0f} %"
+        + (" (their ranges overlap)" if unsure else "")
     )
 
 

@@ -3,10 +3,11 @@
 The main job (`hdspike run`): which character comes next, by the 64 nearest of 32,768 stored contexts. Its sparse code
 (131,072 bits, one active in each of 128 blocks) is counted in a run on the functional runner and on the timed chip
 `loihi`; a dense code of 10,240 bits does the same job beside it, with its own measured accuracy, and so does a dense
-softmax twin of the smallest dimension that loses no more than a point. Each substrate runs what it is made for, with
-the code and the sharing that cost it least: events on chips with neurons, packed words or inverted lists on processors,
-bits compared where they are stored, every product of the twin where the schedule is fixed. How each does the job is
-said in `hdspike.schedules`; nothing is scaled from one node or ledger to another, and panels must not be compared.
+softmax twin of the smallest dimension that loses no more than a point of the full softmax's accuracy on development
+queries. Each substrate runs what it is made for, with the code and the sharing that cost it least: events on chips with
+neurons, packed words or inverted lists on processors, bits compared where they are stored, every product of the twin
+where the schedule is fixed. How each does the job is said in `hdspike.schedules`; nothing is scaled from one node or
+ledger to another, and panels must not be compared.
 
 Caveats. Only `loihi` and `loihi-silicon` have the counts and the time of a timed run; the other neuromorphic chips are
 counted by a mapping, and those that cannot hold or do the job as it is, or state no price for a part of it, are
@@ -198,7 +199,10 @@ def verdict(found: list[dict[str, Any]], ledger: str) -> str:
     spiking = [bar for bar in whole if bar["side"] == "spiking"]
     if spiking and best["side"] != "spiking":
         first = min(spiking, key=lambda bar: bar["nominal"])
-        said += f" Best spiking chip: {first['substrate']}, {first['nominal'] / best['nominal']:.3g} times as much"
+        chip = first["substrate"] + (
+            "" if "static" in first["components"] else ", whose table has no static power"
+        )
+        said += f" Best spiking chip: {chip}, {first['nominal'] / best['nominal']:.3g} times as much"
         said += f" ({si(first[ALTERNATIVE]['nominal'], 'J')} by the threshold rule)."
     elif not spiking:
         said += " No spiking chip has a table in this ledger."

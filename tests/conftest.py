@@ -3,6 +3,7 @@
 import os
 
 import numba
+import pytest
 from hypothesis import settings
 
 JIT = not numba.config.DISABLE_JIT
@@ -11,3 +12,17 @@ for name, examples in {"jitted": 40, "ci": 25, "plain": 20}.items():
     settings.register_profile(name, max_examples=examples, deadline=None, derandomize=True, database=None)
 
 settings.load_profile("plain" if not JIT else "ci" if os.environ.get("CI") else "jitted")
+
+# Arithmetic on counts, files and figures: no kernel of its own, so the same in every mode. `make test-modes` leaves it
+# out.
+ONCE = (
+    "test_benchmarks_", "test_break_even", "test_calibration", "test_cli_chip", "test_dense", "test_energy",
+    "test_idle", "test_metrics", "test_pricing", "test_schedules", "test_sensitivity", "test_sim_", "test_substrate",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what need not run in every mode."""
+    for item in items:
+        if item.path.name.startswith(ONCE):
+            item.add_marker(pytest.mark.once)

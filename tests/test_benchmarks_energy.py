@@ -205,3 +205,20 @@ def test_bad_arguments(scripts, capsys, arguments, message):
         with pytest.raises(SystemExit) as status:
             main(arguments)
         assert status.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_joules_of_a_run_with_and_without_idling(scripts):
+    point = scripts.joules.Point("x", 0, {"popcounts": 8}, True, runs=50, seconds=2.0, watts=75.0)
+    assert (point.joules, point.net(25.0)) == (3.0, 2.0)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_measuring(scripts, capsys, monkeypatch, tmp_path):
+    asked = ["--out", str(tmp_path / "x.toml")]
+    monkeypatch.setattr(scripts.joules_sweep.os, "access", lambda folder, mode: folder != tmp_path.resolve())
+    for main in (scripts.gpu_energy.main, scripts.cpu_energy.main):
+        with pytest.raises(SystemExit) as status:
+            main(asked)
+        assert (
+            status.value.code == 2
+            and "--out must be in a folder that can be written" in capsys.readouterr().err
+        )

@@ -209,6 +209,12 @@ def point(**changed):
         ),
         (lambda: affine([point(), point()]), ValueError, "points must be at least one, .*, got a, a"),
         (lambda: affine([point(), 3]), TypeError, "points must be of type Point, not int"),
+        (lambda: affine(3), TypeError, "points must be a collection of Points, not int"),
+        (
+            lambda: Affine(1.0, 1.0).watts([1, 2], [1, 2, 3]),
+            ValueError,
+            r"cycles_per_s must broadcast with events_per_s, got \(3,\) and \(2,\)",
+        ),
         (lambda: affine([point()]), ValueError, "points must tell 2 constants apart"),
         (lambda: affine([point(), point(name="b")]), ValueError, "points must tell 2 constants apart"),
         (

@@ -86,6 +86,14 @@ def test_a_file_of_ones_own(call, tmp_path):
     assert "[bold]x[/bold]" in shown  # the text of a file is shown, not obeyed
 
 
+@pytest.mark.parametrize("width", ["", "wide", "-3", "0"])
+def test_a_width_that_is_none_is_not_obeyed(width, call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", width)
+    code, shown, error = call("show", "odin")
+    assert (code, error) == (0, "")
+    assert "8.43 pJ" in shown
+
+
 def test_what_cannot_be_shown_is_one_line(call, tmp_path):
     (tmp_path / "bad.toml").write_text("format = 1\nname = 3\n", encoding="utf-8")
     (tmp_path / "half.toml").write_text("format = ", encoding="utf-8")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hdspike import substrate, vocabulary
 from hdspike.dense import attention
 from hdspike.energy import WORK, price
+from hdspike.energy.percentiles import HIGH, LOW, Spread
 
 LOIHI = substrate.load("loihi")
 SILICON = substrate.load("loihi-silicon")
@@ -282,13 +283,30 @@ def test_errors_name_the_argument(options, error, text):
         price({"packets": 1, "hops_east_west": 1}, LOIHI, **options)
 
 
-@pytest.mark.parametrize("count", [-1, math.nan, True, None])
+@pytest.mark.parametrize("count", [-1, math.nan, True, None, 10**400])
 def test_counts_are_numbers(count):
     with pytest.raises((ValueError, TypeError), match=r"counts\['packets'\] must be"):
         price({"packets": count}, LOIHI, seconds=0)
 
 
+def test_power_over_no_time_is_said():
+    for sheet in (LOIHI, BOARD):
+        told = [price({"packets": 1}, sheet, seconds=seconds).notes for seconds in (0, 1)]
+        assert [any("charged over 0 s" in note for note in notes) for notes in told] == [True, False]
+
+
+def test_the_range_holds_constants_published_at_their_lowest():
+    counts = {"dram_bits": 1e9, "dram_bits_written": 1e9}  # 3.92 pJ each, ranges from 3.9
+    bill = price(counts, substrate.load("a100-circuit"), seconds=0)
+    drawn = Spread.of(bill.terms).percentiles((LOW, HIGH))
+    assert drawn[0] > bill.nominal == bill.low and bill.high == pytest.approx(drawn[1])
+
+
 def test_arguments_of_the_wrong_type():
+    with pytest.raises(TypeError, match="charge must be a collection of counters, not int"):
+        price({"packets": 1}, LOIHI, seconds=0, charge=5)
+    with pytest.raises(ValueError, match="names of the vocabulary, got 5"):
+        price({5: 1}, LOIHI, seconds=0)
     with pytest.raises(TypeError, match="must be a Substrate"):
         price({"packets": 1}, "loihi", seconds=0)
     with pytest.raises(TypeError, match="counts must be a mapping"):

@@ -208,6 +208,15 @@ def test_the_verdict_says_where_the_dense_side_wins():
     )
 
 
+def test_the_verdict_owns_up_to_a_rule_that_the_run_did_not_judge():
+    numbers = bills(spiking=1e-6, dense=2e-6) | {"settings": {"select": "exact"}}
+    only = numbers["energy"]["spiking"]
+    only["label"] = "spiking threshold, 1 × Intel Loihi"
+    assert "how often the threshold rule is right this run did not ask" in verdict(numbers)
+    only["label"] = "spiking exact, 1 × Intel Loihi"
+    assert "did not ask" not in verdict(numbers)
+
+
 @pytest.fixture(scope="module")
 def small_run():
     return run(Settings(**TINY))

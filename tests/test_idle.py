@@ -207,6 +207,9 @@ LINE = curve(TOY, max_events_per_s=100)
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
+        (lambda: ends("loihi"), TypeError, "substrate must be a Substrate"),
+        (lambda: saturation("loihi"), TypeError, "substrate must be a Substrate"),
+        (lambda: at_rest("loihi"), TypeError, "substrate must be a Substrate"),
         (lambda: curve("loihi"), TypeError, "substrate must be a Substrate"),
         (lambda: curve(TOY, event=[1]), TypeError, "event must be a mapping of counters, not list"),
         (
@@ -289,5 +292,7 @@ def test_bad_arguments(call, error, text):
 
 def test_two_published_ends():
     assert ends(substrate.load("always-on-snn")) == pytest.approx((75e-9, 300e-9))
-    with pytest.raises(ValueError, match=r"substrate must state power.idle and power.full, got 'speck' without full"):
+    with pytest.raises(
+        ValueError, match=r"substrate must state power.idle and power.full, got 'speck' without full"
+    ):
         ends(substrate.load("speck"))

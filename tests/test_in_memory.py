@@ -277,7 +277,8 @@ def test_stuck_columns_cost_dimension_and_coins_cost_more() -> None:
     dim, items, asked, share = (512, 60, 300, 0.6) if JIT else (256, 20, 40, 0.6)
     memory = bits.random(items, dim, rng=0)
     right = np.arange(asked) % items
-    queries = faults.flip(memory[right], 0.3, dim=dim, rng=1)
+    changed = 0.35
+    queries = faults.flip(memory[right], changed, dim=dim, rng=1)
     weak = in_memory.weak_columns(dim, share, rng=2)
     stuck = bits.random(1, dim, rng=3)[0]
     rates = []
@@ -286,12 +287,16 @@ def test_stuck_columns_cost_dimension_and_coins_cost_more() -> None:
         rates.append((answers == right).mean())
     left = bits.popcount(weak, dim) / dim
     laws = [
-        in_memory.recall_law(dim, items, 0.3, stuck=float(left)),
-        in_memory.recall_law(dim, items, 0.3, errors=(float(left) / 2,) * 2),
+        in_memory.recall_law(dim, items, changed, stuck=float(left)),
+        in_memory.recall_law(dim, items, changed, errors=(float(left) / 2,) * 2),
     ]
     assert laws[0] > laws[1] + 0.1
     for rate, law in zip(rates, laws, strict=True):
         assert abs(rate - law) < 4 * np.sqrt(law * (1 - law) / asked) + 0.02
+    assert in_memory.recall_law(dim, items, changed, stuck=0.5) == in_memory.recall_law(
+        dim // 2, items, changed
+    )
+    assert in_memory.recall_law(dim, items, changed, stuck=1.0) == 1.0 / items
 
 
 def test_sensing_and_conductance_noise_have_their_spread() -> None:

@@ -56,6 +56,28 @@ def job(sheet, run_, rule, *, events=7.0, twin=64):
     return Job(1000, 1024, "sbc", 128, 8, twin, 128.0, events, 90.0, 9.0, 16.0, rule=rule, timed=measured)
 
 
+class Asked:
+    """What two queries of a race counted: six lines that were still on their way when the winners were known."""
+
+    def __init__(self):
+        self.counts = {
+            "input_events": 250, "cancelled_events": 6, "synaptic_events": 80, "touched": 60, "fired": 20,
+        }  # fmt: skip
+
+    def __len__(self):
+        return 2
+
+    def total(self, name):
+        return self.counts[name]
+
+
+def test_a_query_has_all_its_lines_even_where_a_race_cancels_the_last():
+    task = SimpleNamespace(space=SBC(1024), vectors={"keys": range(1000)}, k=8, order=3)
+    found = pricing.job_of(task, Asked(), timed(SBC(1024)), "race", substrate.load("loihi"), twin_dim=64)
+    assert found.active == 128 and found.synaptic_events == 40 and found.fired == 10
+    assert found.steps == 4 and found.timed.counts["synaptic_events"] == 40
+
+
 def test_the_bill_by_hand():
     sheet, run_ = substrate.load("loihi"), timed(SBC(1024))
     bills = pricing.spiking_bills(sheet, run_, job(sheet, run_, "race"), seed=0)

@@ -257,6 +257,18 @@ def test_truenorth_by_hand():
     assert inclusive.bill().nominal == pytest.approx(43_000 * 26e-12)
 
 
+def test_loihi_without_a_timed_run_by_hand():
+    plan = events.plan(replace(SBC_JOB, rule="race"), substrate.load("loihi"))
+    room = 4096 // 128  # input axons decide
+    cores = 32_768 // room
+    assert plan.chips == cores // 128
+    visits, active = 112 * 32_768, 43_000
+    assert (plan.counts["updates_active"], plan.counts["updates_inactive"]) == (active, visits - active)
+    busy = (43_000 * 3.5e-9 + active * 8.4e-9 + (visits - active) * 5.3e-9) / cores
+    assert plan.seconds == pytest.approx(busy + 112 * 465e-9)
+    assert plan.bill().components["static"] == pytest.approx(plan.chips * 0.104 * plan.seconds)
+
+
 def test_odin_by_hand():
     job = replace(SBC_JOB, keys=512, synaptic_events=700_000.0)
     plan = events.plan(job, substrate.load("odin"))
@@ -338,6 +350,21 @@ def test_in_memory_by_hand():
     assert crossbar.bill().nominal == pytest.approx(4096 * 10_240 * 42.909e-15 + 420.8e-9)
 
 
+@pytest.mark.parametrize(("job", "way"), [(SBC_JOB, "blocks"), (BSC_JOB, "xor")])
+def test_counting_after_an_xor_in_memory_costs_what_it_costs_a_processor(job, way):
+    outside, whole = (
+        in_memory.plan(replace(job, encoder={}), substrate.load("sram-bitline")),
+        packed.plan(replace(job, encoder={}), CPU, method=way),
+    )
+    words = job.keys * job.key_words
+    assert outside.counts["popcounts"] == whole.counts["popcounts"] == words
+    # All but the XOR itself, and the comparisons that rank the keys: those have no price in an array.
+    assert outside.counts.get("word_xors", 0) == whole.counts["word_xors"] - words
+    ranking = job.keys + packed.selection(job)
+    assert outside.counts["adds_int32"] == pytest.approx(whole.counts["adds_int32"] - ranking)
+    assert "ranking" in outside.bound
+
+
 def test_northpole_does_every_product():
     plan = static.plan(SBC_JOB, substrate.load("northpole"))
     assert plan.counts["macs_int4"] == 32_768 * 513
@@ -345,14 +372,17 @@ def test_northpole_does_every_product():
     assert plan.chips == 1 and any("found at 8 bits, not at 4" in note for note in plan.notes)
     many = static.plan(replace(SBC_JOB, keys=10_000_000), substrate.load("northpole"))
     assert many.chips == math.ceil(10_000_000 * 513 / 2 / 224e6)
+    # Chips that share the keys share the time: as much of it on all chips together as on one that held everything.
+    assert many.seconds * many.chips == pytest.approx(plan.seconds * 10_000_000 / 32_768)
 
 
 def test_the_brain_by_hand():
     marginal = brain.plan(SBC_JOB, substrate.load("brain-marginal"))
     assert marginal.bill().nominal == pytest.approx(43_000 * 10.565e-15 + (128 + 150) * 24.609e-12)
     whole = brain.plan(SBC_JOB, substrate.load("brain-all-in"))
-    assert whole.bill().nominal == pytest.approx(43_000 * 0.063246e-12)
-    assert "thousands of synapses to a spike, here it reaches 336" in whole.bound
+    assert whole.bill().nominal == pytest.approx((128 + 150) * 8000 * 0.063246e-12)
+    assert whole.bill().nominal > marginal.bill().nominal
+    assert whole.notes == ("a spike reaches the 8,000 synapses of a neuron; the job needs 43,000 events",)
 
 
 def test_a_plan_without_a_time_for_its_power_has_no_bill():

@@ -248,6 +248,21 @@ def test_who_is_called_first_changes_nothing(counts, more, dependence):
         assert one.winner == other.winner
 
 
+def test_what_no_sample_met_is_not_called_impossible():
+    """The least of one bill lies just below the most of the other: never met in a sample, but possible."""
+    counts = dict.fromkeys(("synaptic_events", "updates_active", "updates_inactive", "packets"), 1e6)
+    first, sheet = price(counts, LOIHI, seconds=1e-6), substrate.load("a100-circuit")
+    (most, (least, _)) = (
+        Spread.of(first.terms).support[1],
+        Spread.of(price({"macs_fp32": 1}, sheet, seconds=0).terms).support,
+    )
+    for share, told in ((0.999, "over 99.9 %"), (1.001, "at all values that the constants may have")):
+        second = price({"macs_fp32": share * most / least}, sheet, seconds=0)
+        for found in (compare(first, second), compare(second, first)):
+            assert told in found.sentence()
+            assert (0.0 < found.probability < 1.0 and found.error > 0.0) == (share < 1.0)
+
+
 def test_the_sentence_says_who_wins_and_why():
     far = compare(spiking(), twin(resident=True), names=("spiking", "dense int8")).sentence()
     assert far.startswith("spiking needs 10")
@@ -288,6 +303,8 @@ WRONG = [
     (lambda: compare(spiking(), 3.0), TypeError, "second must be a Bill"),
     (lambda: compare("loihi", spiking()), TypeError, "first must be a Bill"),
     (lambda: compare(spiking(), twin(), names=("a", "a")), ValueError, "names must be two different names"),
+    (lambda: compare(spiking(), twin(), names="ab"), ValueError, "names must be two different names"),
+    (lambda: compare(spiking(), twin(), names=5), ValueError, "names must be two different names"),
     (lambda: compare(spiking(), twin(), samples=1), ValueError, "samples must be at least 100"),
     (lambda: compare(spiking(), twin(), dependence="some"), ValueError, "dependence must be one of"),
     (lambda: compare(spiking(), twin(), rng=-1), ValueError, "rng must be a seed"),

@@ -92,4 +92,28 @@ def test_the_figure_is_drawn_from_the_written_numbers_alone(module, numbers):
     first, second = module.words(numbers)
     assert "Yan et al.'s 5.7 % lies between the two on 2 of 2 nodes" in first
     assert "nowhere on loihi exact" in second
+    firm, bounds = second.split(" and on ")
+    assert "loihi touched only (hypothetical)" in firm
+    assert "seneca" not in firm  # part of its work has no price: it only may win
+    assert bounds.startswith(
+        "3 of 3 lower bounds (seneca threshold, dynap-se threshold, spinnaker2 threshold)"
+    )
     plt.close(drawn)
+
+
+def test_a_win_between_two_rates_is_not_called_a_loss(module, numbers):
+    at = numbers["steps"].index(5)
+    row = numbers["networks"]["cpu-7nm"]["zeros"]
+    some = [-0.1] * len(numbers["rates"])
+    some[3] = 0.1
+    logs = [*row["log_ratio"][:at], some, *row["log_ratio"][at + 1 :]]
+    changed = {"cpu-7nm": {"zeros": row | {"log_ratio": logs}}}
+    said = module.network_words(numbers | {"networks": changed}, "cpu-7nm", "zeros")
+    assert said == f"T = 5: spikes need less at some rates, {100 / len(some):.2g} % of those drawn"
+    assert module.network_words(numbers, "cpu-7nm", "zeros") == "T = 5: the twin needs less at any rate"
+
+
+def test_a_context_is_said_as_on_the_axis(module):
+    entry = {"log_ratio": [[-1.0, 0.5]], "log_ratio_unshared": [[-1.0, 0.5]]}
+    numbers = {"contexts": [1024, 2**20], "events": [0.5]}
+    assert module.attention_words(numbers, entry) == "spikes: from 1M, ≤ 0.5 events"

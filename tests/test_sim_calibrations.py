@@ -135,6 +135,31 @@ def test_a_figure_is_drawn_from_the_written_numbers_alone(name, calibrations, id
     plt.close(drawn)
 
 
+def test_an_upper_bound_of_full_power_is_a_lower_bound_of_the_part_that_stays(idle):
+    module = sim.load("idle_power")
+    snn = next(c for c in idle["curves"] if c["label"] == "always-on-snn")
+    assert snn["full_at_most"]  # "less than 300 nW"
+    _, ax = plt.subplots()
+    module.draw_silence(ax, [c for c in idle["curves"] if c["ledger"] == "path"], [], "path")
+    said = [text.get_text() for text in ax.texts]
+    assert "≥ 25 %: 75 nW of < 300 nW" in said
+    assert "33 %: 64.4 mW of 198 mW" in said
+    plt.close("all")
+
+
+def test_a_verdict_inside_the_ranges_of_the_constants_says_so(idle):
+    module = sim.load("idle_power")
+    for c in (c for c in idle["curves"] if c["rest"] is not None):
+        assert c["at_silence_low"] <= c["at_silence"] <= c["at_silence_high"] <= 1.0
+    one = {"label": "a", "at_silence": 0.1, "at_silence_low": 0.08, "at_silence_high": 0.12}
+    near = one | {"label": "b", "at_silence": 0.13, "at_silence_low": 0.11}
+    far = one | {"label": "c", "at_silence": 0.5, "at_silence_low": 0.4, "at_silence_high": 0.6}
+    assert module.verdict(near, one).endswith("less than b with 13 % (their ranges overlap)")
+    assert module.verdict(one, far).endswith("less than c with 50 %")
+    both = idle["least_at_silence"]["path"]
+    assert module.verdict(**both).endswith("(their ranges overlap)")
+
+
 def test_two_ledgers_in_one_panel_are_refused(idle):
     module = sim.load("idle_power")
     _, ax = plt.subplots()

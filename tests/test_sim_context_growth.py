@@ -253,6 +253,28 @@ def test_the_figure_is_drawn_from_the_written_numbers_alone(numbers):
     plt.close(drawn)
 
 
+@jitted
+def test_words_count_lower_bounds_and_waiting_chips_apart(numbers):
+    module = sim.load("context_growth")
+    search, circuit, path, _ = module.words(numbers)
+    ends = [
+        c
+        for c in numbers["shapes"]["llama3-8b"]["path"]["crossings"]
+        if (c["rival"], c["dim"], c["above"]) == ("bf16", "constant", "spiking")
+    ]
+    firm = [c for c in ends if not c["bound"]]
+    assert {c["chip"] for c in ends if c["bound"]} == {"spinnaker2"}
+    assert f"{len(firm)} (and 1 lower bound) need less than bf16" in path
+    assert "of 4 ways to spike and 1 lower bound" in path
+    assert "of 3 ways to spike and 1 lower bound" in circuit
+    contexts, shares = numbers["contexts"], numbers["search_shares"]["threshold"]
+    at = min(range(len(contexts)), key=lambda i: abs(contexts[i] - 32_768))
+    times = 1 + 31 * shares["static"][at]  # the chips of 31 other layers of Llama 3 8B
+    assert times > 10
+    assert f"threshold (1 step) {times:.0f} times" in search
+    assert "hypothetical" in search
+
+
 def test_words_say_who_wins_and_how_sure():
     module = sim.load("context_growth")
     base = {"low": None, "nominal": None, "high": None, "above": "dense", "spiking_at_end": 0.0}

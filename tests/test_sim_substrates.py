@@ -83,7 +83,7 @@ def test_estimates_and_bounds_are_marked(bars):
 def bar(substrate_, side, nominal, *, bound="", verified=1.0, threshold=None):
     made = {
         "ledger": "path", "substrate": substrate_, "what": "w", "side": side, "nominal": nominal,
-        "bound": bound, "verified_share": verified,
+        "bound": bound, "verified_share": verified, "components": {"compute": 0.5 * nominal, "static": 0.5 * nominal},
     }  # fmt: skip
     return made if threshold is None else made | {"threshold": {"nominal": threshold}}
 
@@ -98,6 +98,10 @@ def test_words_follow_the_numbers():
     said = substrates.verdict(found, "path")
     assert said.startswith("Cheapest whole answer: gpu, w, 2 µJ. Best spiking chip: chip, 5 times as much")
     assert "Spiking against dense: the dense side wins, 5 times" in said
+    del found[2]["components"]["static"]
+    assert "Best spiking chip: chip, whose table has no static power, 5 times" in substrates.verdict(
+        found, "path"
+    )
     assert "by the threshold rule the spiking side wins, 2 times." in said
     assert said.endswith("1 lower bound (≥) lies below it.")
     found.append(bar("gpu", "dense", 1e-3) | {"what": "one query"})

@@ -154,6 +154,16 @@ BROKEN = {
     ),
     "a text of another type": ('node = "14 nm"', "node = 14", "node must be a text, got 14"),
     "control characters": ('"My chip"', r'"My \u001b[2Jchip"', "title must hold no control characters"),
+    "a source that cites nothing": (
+        '"me; measured"',
+        '"; measured"',
+        "source must begin with a citation, got '; measured'",
+    ),
+    "a version that is no number": (
+        "format = 1\n",
+        "format = true\n",
+        "format must be 1, the version .* got True",
+    ),
     "a source of two lines": ('"me; measured"', r'"me;\nmeasured"', "source must hold no control characters"),
     "inherits nobody": ('name = "mine"', 'name = "mine"\ninherits = "nobody"', "inherits must be one of"),
     "inherits a path": (

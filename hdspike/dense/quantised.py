@@ -107,7 +107,8 @@ def break_even_rate(
 
     Yan et al. find r* = 5.7 % at T = 5 (6.4 % for T in [5, 10] in an earlier version) on neuromorphic hardware with
     a network on chip. This account, with 8-bit weights, 1024 inputs and neurons and T = 5 at 45 or 7 nm, gives 20 %
-    where no product shares a read, 5.7 % where 4 do and 1 % where 64 do: the reuse that is granted decides.
+    where no product shares a read, 5.8 or 5.6 % where 4 do and 1.3 or 1.0 % where 64 do: the reuse that is granted
+    decides.
 
     >>> run = SpikingRun(1_000_000, 1000, 1000, steps=4)
     >>> unit = {"adds_int32": 1.0, "bit_products": 0.0, "sram_bits": 0.0, "sram_bits_written": 0.0}

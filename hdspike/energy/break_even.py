@@ -142,7 +142,7 @@ def crossings(x: ArrayLike, ratios: ArrayLike) -> list[Crossing]:
     16.0
     """
     log_x = _log_x(x)
-    values = np.asarray(ratios, dtype=np.float64)
+    values = _numbers("ratios", ratios)
     if values.shape != log_x.shape:
         raise ValueError(f"ratios must be one for each x, got shape {values.shape} for {log_x.shape}")
     if not (values > 0.0).all():  # and no NaN
@@ -200,7 +200,8 @@ def crossing_range(
 def root(ratio_at: Callable[[float], float], low: float, high: float) -> float | None:
     """The ``x`` from ``low`` to ``high`` with ``ratio_at(x)`` = 1, by Brent's method on log ratio over log ``x``.
 
-    ``None`` where the ratio is on the same side of 1 at both ends. ``ValueError`` unless 0 < low < high.
+    ``None`` where the ratio is on the same side of 1 at both ends. ``ValueError`` unless 0 < low < high,
+    and where a ratio is not above 0.
 
     >>> round(root(lambda x: 100.0 / x, 1.0, 1e6), 6)
     100.0
@@ -209,7 +210,10 @@ def root(ratio_at: Callable[[float], float], low: float, high: float) -> float |
         raise ValueError(f"low must be above 0 and below high, got {low} and {high}")
 
     def height(log_x: float) -> float:
-        return math.log(ratio_at(math.exp(log_x)))
+        value = ratio_at(math.exp(log_x))
+        if not value > 0.0:  # and no NaN
+            raise ValueError(f"ratio_at must be above 0, got {value} at {math.exp(log_x):g}")
+        return math.log(value)
 
     ends = math.log(low), math.log(high)
     heights = [height(end) for end in ends]
@@ -252,11 +256,20 @@ def _divide(dense: Any, spiking: Any) -> NDArray[np.float64]:
         return np.asarray(np.where(dense == spiking, 1.0, np.divide(dense, spiking)))
 
 
+def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """``value`` as an array of floats."""
+    given = np.asarray(value)
+    if given.size and given.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must be numbers, not {given.dtype}")
+    return given.astype(np.float64)
+
+
 def _log_x(x: ArrayLike) -> NDArray[np.float64]:
     """log x, checked."""
-    at = np.asarray(x, dtype=np.float64)
-    if at.ndim != 1 or not at.size or not (at > 0.0).all() or not (np.diff(at) > 0.0).all():
-        raise ValueError(f"x must be a rising row of numbers above 0, got {at.tolist()!r:.80}")
+    at = _numbers("x", x)
+    rising = at.ndim == 1 and at.size and np.isfinite(at).all() and at[0] > 0.0 and (np.diff(at) > 0.0).all()
+    if not rising:
+        raise ValueError(f"x must be a rising row of finite numbers above 0, got {at.tolist()!r:.80}")
     return np.log(at)
 
 

@@ -80,6 +80,12 @@ class Affine:
     def watts(self, events_per_s: Any, cycles_per_s: Any = 0.0) -> NDArray[np.float64]:
         """P(r, f) in W, of numbers or arrays."""
         events, cycles = rates("events_per_s", events_per_s), rates("cycles_per_s", cycles_per_s)
+        try:
+            np.broadcast_shapes(events.shape, cycles.shape)
+        except ValueError as error:
+            raise ValueError(
+                f"cycles_per_s must broadcast with events_per_s, got {cycles.shape} and {events.shape}"
+            ) from error
         return np.asarray(self.static_w + self.cycle_j * cycles + self.event_j * events)
 
     def inclusive_j(self, events_per_s: Any, cycles_per_s: Any = 0.0) -> NDArray[np.float64]:
@@ -159,6 +165,8 @@ def truenorth_events(rate_hz: float) -> float:
 
 
 def _points(points: Iterable[Point]) -> list[Point]:
+    if not isinstance(points, Iterable):
+        raise TypeError(f"points must be a collection of Points, not {type(points).__name__}")
     given = list(points)
     wrong = next((p for p in given if not isinstance(p, Point)), None)
     if wrong is not None:

@@ -186,7 +186,10 @@ def _column(term: GridTerm, samples: int, seed: int, dependence: str) -> NDArray
 
 def _amounts(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """An array of finite numbers of at least 0."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} must be an array of numbers, got {value!r:.80}") from error
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be numbers, not {array.dtype}")
     numbers = array.astype(np.float64)

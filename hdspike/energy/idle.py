@@ -139,6 +139,7 @@ class Curve:
 
 def at_rest(substrate: Substrate) -> str | None:
     """What the substrate's power at rest is read from: ``"idle"``, ``"static"``, or ``None``: not published."""
+    _check_substrate(substrate)
     for name in RESTS:
         if substrate.has(f"power.{name}"):
             return name
@@ -150,6 +151,7 @@ def ends(substrate: Substrate) -> tuple[float, float]:
 
     ``ValueError`` where ``power.idle`` or ``power.full`` is missing, or rest is above full.
     """
+    _check_substrate(substrate)
     missing = [name for name in ("idle", "full") if not substrate.has(f"power.{name}")]
     if missing:
         raise ValueError(
@@ -168,6 +170,7 @@ def saturation(substrate: Substrate, event: Mapping[str, float] = EVENT) -> floa
     ``topology.cores``); or the roofline of a processor, the least of ``peak.<precision>`` ÷ 2 per multiply-add and
     ``peak.dram`` × 8 per bit of DRAM. ``ValueError`` where it states none of these.
     """
+    _check_substrate(substrate)
     amounts = _amounts("event", event)
     limits: list[float] = []
     synaptic = math.fsum(much for name, much in amounts.items() if name.startswith("synaptic_events"))
@@ -216,8 +219,7 @@ def curve(
     >>> [round(float(line.watts(rate)), 4) for rate in (0, 1e9)], round(line.even / 1e9, 2)
     ([0.104, 0.1276], 4.41)
     """
-    if not isinstance(substrate, Substrate):
-        raise TypeError(f"substrate must be a Substrate (see substrate.load), not {type(substrate).__name__}")
+    _check_substrate(substrate)
     amounts, running = _amounts("event", event), _amounts("always", {} if always is None else always)
     limit = saturation(substrate, event) if max_events_per_s is None else max_events_per_s
     most = amount("max_events_per_s", limit)
@@ -250,6 +252,11 @@ def curve(
     else:
         parts.extend(Part(name, quantity, much, 0.0) for name, quantity, much in awake)
     return Curve(substrate.name, substrate.ledger, substrate.node, silence, most, tuple(parts))
+
+
+def _check_substrate(substrate: Any) -> None:
+    if not isinstance(substrate, Substrate):
+        raise TypeError(f"substrate must be a Substrate (see substrate.load), not {type(substrate).__name__}")
 
 
 def _amounts(name: str, counters: Mapping[str, float]) -> dict[str, float]:

@@ -33,6 +33,8 @@ LOW, HIGH = 0.05, 0.95  # the percentiles that a constant's low and high, and a 
 DEPENDENCES = ("independent", "source", "full")
 """What shares its u: nothing but the same constant; all constants of one source; all constants."""
 
+TINY = 2.0**-53  # what is possible, though no sample met it
+
 Part = tuple[float, float]  # amount · c(0) in J, and k
 
 
@@ -137,7 +139,10 @@ class Spread:
         return tuple(found)
 
     def below(self, value: float, *, samples: int = 16_384, rng: check.Rng = 0) -> tuple[float, float]:
-        """P(S < ``value``) and its standard error, which is 0 where the probability is a closed form."""
+        """P(S < ``value``) and its standard error, which is 0 where the probability is a closed form.
+
+        0 and 1 are said where they are certain, outside the support, and nowhere else.
+        """
         least, most = self.support
         if value <= least or value > most:
             return float(value > most), 0.0
@@ -145,7 +150,8 @@ class Spread:
             a, k = self.groups[0][1][0]
             u = math.log((value - self.fixed) / a) / k  # inside the support, so both have one sign
             return (u if a > 0.0 else 1.0 - u), 0.0
-        return _Split(self, samples, rng).below(value)
+        probability, error = _Split(self, samples, rng).below(value)
+        return min(max(probability, TINY), 1.0 - TINY), error or 1.0 / samples
 
 
 def _mean(k: float) -> float:

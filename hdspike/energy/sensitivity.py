@@ -182,7 +182,7 @@ def compare(
     if names is None:
         apart = first.substrate != second.substrate
         names = (first.substrate, second.substrate) if apart else ("first", "second")
-    if len(names) != 2 or names[0] == names[1]:
+    if not isinstance(names, tuple | list) or len(names) != 2 or names[0] == names[1]:
         raise ValueError(f"names must be two different names, got {names!r}")
     if first.ledger != second.ledger:
         raise ValueError(f"second must be of the ledger of first, {first.ledger}, got {second.ledger}")

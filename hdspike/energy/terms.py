@@ -65,7 +65,10 @@ def amount(name: str, value: Any) -> float:
     """A finite number of at least 0."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, not {value!r} of type {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond the floats
+        number = math.inf
     if not math.isfinite(number) or number < 0.0:
         raise ValueError(f"{name} must be a finite number of at least 0, got {number}")
     return number
@@ -86,9 +89,10 @@ def terms(
     def term(component: str, key: str, much: float) -> Term:
         return Term(component, substrate.name, substrate.quantity(key), much)
 
+    timeless = [] if seconds else ["no time: the power that the substrate states is charged over 0 s"]
     if substrate.has("power.board"):
         note = "the power of the whole board over the time: no counter is charged apart"
-        return [term("board", "power.board", seconds)], [note]
+        return [term("board", "power.board", seconds)], [note, *timeless]
     found = [term(COMPONENTS[name], f"energy.{name}", amounts[name]) for name in charged]
     notes = []
     left = sorted(set(amounts) - set(charged))
@@ -99,6 +103,7 @@ def terms(
         notes.append(f"priced by the substrate, but not counted: {', '.join(absent)}")
     if substrate.has("power.static"):
         found.append(term("static", "power.static", seconds))
+        notes += timeless
     elif any(one.quantity.includes_leakage for one in found):
         notes.append("static power is inside the energies of the events")
     else:
@@ -112,6 +117,8 @@ def _charged(
     """The counters to charge, in the order of the counts, or the reason why they cannot be."""
     if isinstance(charge, str):
         raise TypeError(f"charge must be a collection of counters, not the text {charge!r}")
+    if not isinstance(charge, Iterable | None):
+        raise TypeError(f"charge must be a collection of counters, not {type(charge).__name__}")
     named = set(amounts if charge is None else charge)
     check_counters(named)
     missing = sorted(named - set(amounts))

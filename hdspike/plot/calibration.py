@@ -118,7 +118,7 @@ def factors(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         ax.text(1.15 * high, row, f"× {one['factor']:.2g}", va="center")
     ax.axvline(1, color=COLOURS["black"], lw=1.3)
     ax.set_xscale("log")
-    ax.set_xlim(0.1, 40)
+    ax.set_xlim(0.05, 40)
     ax.set_xticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
     ax.minorticks_off()
     ax.set_yticks(range(len(rows)), [textwrap.fill(one["trap"], 30) for one in rows], fontsize=9)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdspike import substrate
+from hdspike.attention.select import RULES
 from hdspike.idea import si
 from hdspike.plot.energy import SIDES, citations, references
 from hdspike.substrate import LEDGERS
@@ -29,8 +30,11 @@ def arranged(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def verdict(numbers: Mapping[str, Any]) -> str:
-    """Who is cheapest in each ledger, and whether spikes or the dense twin win there, in words."""
-    said = []
+    """Who is cheapest in each ledger, and whether spikes or the dense twin win there, in words.
+
+    The cheapest spikes may be those of another rule than the run's own, for which alone the answers were judged.
+    """
+    said, judged = [], numbers.get("settings", {}).get("select")
     bars = arranged(numbers)
     for ledger in LEDGERS:
         here = [bar for bar in bars if bar["ledger"] == ledger]
@@ -47,6 +51,9 @@ def verdict(numbers: Mapping[str, Any]) -> str:
         )
         if lost["low"] <= won["high"]:
             text += ", but their ranges overlap"
+        rule = next((word for word in spiking["label"].replace(",", " ").split() if word in RULES), judged)
+        if rule != judged:
+            text += f" (how often the {rule} rule is right this run did not ask)"
         made = next(bar for bar in here if bar["side"] != "brain")  # the brain is a reference, no machine
         if made["side"] not in ("spiking", "dense"):
             text += f"; cheapest of all: {made['label']}, {si(made['nominal'], 'J')}"

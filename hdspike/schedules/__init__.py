@@ -4,6 +4,9 @@ One file for each way: ``events`` (neuromorphic chips), ``packed`` and ``dense``
 that compute), ``static`` (a fixed schedule beside its memory), ``brain``. Each has ``plan(job, substrate, …) -> Plan``
 and ``plans(job, substrate)``, all that the substrate states enough for; a new way is a new file and its line in
 :data:`WAYS`. Everything that a plan counts and its substrate prices is charged, and the bill says what was left.
+
+Encoding the query is counted by ``packed`` and ``in_memory``. Chips with neurons, both dense twins, the static chip and
+the brain are given their query free.
 """
 
 from collections.abc import Callable

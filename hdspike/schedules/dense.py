@@ -9,6 +9,7 @@
 """
 
 from hdspike import dense
+from hdspike.schedules import packed
 from hdspike.schedules.job import Job
 from hdspike.schedules.packed import BATCH, selection
 from hdspike.schedules.plan import Plan, sharing, suffix
@@ -23,7 +24,7 @@ SHOWN = ("fp32", "bf16", "fp16", "int8")
 def fits(job: Job, substrate: Substrate, precision: str) -> bool:
     """Whether keys and values stay in the largest memory of the chip between queries."""
     bits = job.keys * (job.twin_dim + job.value_dim) * dense.BITS[precision]
-    return substrate.has("topology.l2_memory") and bits <= substrate.si("topology.l2_memory")
+    return packed.fits(substrate, bits)
 
 
 def possible(substrate: Substrate) -> tuple[str, ...]:

@@ -4,14 +4,16 @@
 an array that prices      what is counted for one query over N keys of b stored bits
 ========================  ===================================================================================
 ``in_memory_xor_bits``    XOR of whole rows, the query written into every subarray, and the ones counted outside:
-                          ``N·⌈b/64⌉`` popcounts, after the results were read out where the array is DRAM
+                          ``N·⌈b/64⌉`` popcounts and their sums, after the results were read out
 ``crossbar_bits``         ``N·b`` bits multiplied and summed in analog
 ``cam_bits``              ``N·b`` bits compared
 ========================  ===================================================================================
 
 b is D for dense keys. Sparse block keys are stored as indices: in ⌈log₂ L⌉ bits for a content-addressable memory, whose
-segments are then blocks, and in machine words for an XOR; a crossbar holds them as D bits. Keys lie side by side in a
-row of DRAM. Choosing the winners among N distances is charged nowhere here: no array has a price for it.
+segments are then blocks, and in machine words for an XOR; a crossbar holds them as D bits. The zero fields of XORed
+indices are found outside as on a processor (:mod:`hdspike.schedules.packed`, ``blocks``): two more operations of a word
+and a subtraction. Keys lie side by side in a row of DRAM. Choosing the winners among N distances is charged nowhere
+here: no array has a price for it.
 """
 
 from dataclasses import replace
@@ -70,8 +72,13 @@ def _xor(job: Job, substrate: Substrate, label: str) -> Plan:
         counts = dict(recall_counts(job.keys, width, 1, design="bitline"))
         if "sram_bits_written" not in priced:
             bound = f"bringing the query to the rows and the results out has no constant, {UNRANKED}"
-    for name, amount in job.encoder.items():
-        counts[name] = counts.get(name, 0.0) + amount
+    words = job.keys * job.key_words
+    after = {"adds_int32": words - job.keys}  # the counts of a key's words
+    if job.space == "sbc":
+        after = {"adds_int32": 3 * words - job.keys, "word_xors": 2 * words}
+    for name, amount in (*after.items(), *job.encoder.items()):
+        if amount:
+            counts[name] = counts.get(name, 0.0) + amount
     if substrate.has("timing.row_operation"):
         rows = array.rows_of(job.keys, width)
         seconds = rows * operations * substrate.si("timing.row_operation")

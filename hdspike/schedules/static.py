@@ -33,14 +33,14 @@ def plan(job: Job, substrate: Substrate, *, precision: str | None = None) -> Pla
     macs = cost.counts[f"macs_{width}"]
     read = cost.counts["l2_bits"]
     counts: dict[str, float] = {f"macs_{width}": macs, "exps": cost.counts["exps"], "sram_bits": read}
-    times = []
-    if substrate.has(f"peak.{width}"):
-        times.append(2 * macs / substrate.si(f"peak.{width}"))
-    if substrate.has("peak.sram"):
-        times.append(read / 8 / substrate.si("peak.sram"))
     room = substrate.si("topology.on_chip_memory") if substrate.has("topology.on_chip_memory") else None
     stored = job.keys * (job.twin_dim + job.value_dim) * dense.BITS[width]
     chips = 1 if room is None else -(-stored // int(room))
+    times = []  # each chip does its share of the keys
+    if substrate.has(f"peak.{width}"):
+        times.append(2 * macs / substrate.si(f"peak.{width}") / chips)
+    if substrate.has("peak.sram"):
+        times.append(read / 8 / substrate.si("peak.sram") / chips)
     notes = ["every product is done, zeros too"]
     if width not in SHOWN:
         notes.append(f"the twin's dimension was found at 8 bits, not at {width[3:]}")

@@ -88,7 +88,7 @@ def _read(path: Path) -> dict[str, Any]:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path.name}: the file must be TOML in UTF-8, got: {reason[:200]}") from error
     version = document.pop("format", None)
-    if version != FORMAT:
+    if type(version) is not int or version != FORMAT:  # True is 1, and no version
         raise _broken(path, "format", f"must be {FORMAT}, the version of the format", version)
     return document
 
@@ -191,6 +191,8 @@ def _entry(path: Path, header: Mapping[str, Any], table: str, name: str, entry: 
             raise _broken(path, f"{key}.{field}", "must be a text", entry[field])
         if not _printable(entry.get(field, "-")):
             raise _broken(path, f"{key}.{field}", "must hold no control characters", entry[field])
+    if not entry["source"].partition(";")[0].strip():
+        raise _broken(path, f"{key}.source", "must begin with a citation", entry["source"])
     ledger = entry.get("ledger", header["ledger"])
     if ledger != header["ledger"]:
         raise _broken(path, f"{key}.ledger", f"must be the file's ledger {header['ledger']!r}", ledger)
