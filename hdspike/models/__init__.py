@@ -1,0 +1,36 @@
+"""Real pretrained transformers, run in NumPy, with attention as a plug.
+
+``gguf_file``   a Llama-family model out of one GGUF file: sizes, weights, tokenizer (``gguf_header``, ``tokens``)
+``llama``       the decoder: tokens → states, logits, losses, attention given; ``cache`` for one token at a time
+``generate``    text out of it, greedy or drawn
+``quality``     windows of a text, and the perplexity of their second halves
+``bert``        a sentence encoder out of a safetensors folder
+``attention``   the plug's contract, and exact softmax as its reference
+``kwta``        exact k-winner-take-all (``winners``: the k highest of each row, softmax over them)
+
+The extra ``models`` brings the packages that read the files. No deep-learning framework is used.
+"""
+
+from hdspike.models.attention import Attention, softmax
+from hdspike.models.bert import Encoder
+from hdspike.models.cache import Cache
+from hdspike.models.generate import generate
+from hdspike.models.gguf_file import LlamaFile, Shape
+from hdspike.models.kwta import KWTA
+from hdspike.models.llama import Llama
+from hdspike.models.quality import perplexity, second_half, windows
+
+__all__ = [
+    "KWTA",
+    "Attention",
+    "Cache",
+    "Encoder",
+    "Llama",
+    "LlamaFile",
+    "Shape",
+    "generate",
+    "perplexity",
+    "second_half",
+    "softmax",
+    "windows",
+]
