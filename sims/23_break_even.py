@@ -1,4 +1,4 @@
-"""Where does spiking need less energy than its dense twin: a map over spike rate, time steps, sparsity and context.
+"""Where does spiking need less energy than its dense twin: over which rates, steps, sparsities and contexts?
 
 *Networks* (upper maps). A layer of S = 10⁶ synapses from 1,000 inputs to 1,000 neurons that runs T time steps at r
 spikes per input and step, against the quantised network that says as much, of ⌈log₂(T + 1)⌉-bit activations and the
