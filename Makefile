@@ -12,15 +12,14 @@ test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n auto
 
 # What runs kernels, as plain Python and with every index checked, at small sizes; the bits as on a CPU without AVX.
-# `make -j2 test-modes` runs them side by side.
 test-modes: test-plain test-bounds test-generic
 
 test-plain: $(VENV)/test-installed
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -p no:cacheprovider -m "not once"
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n auto -p no:cacheprovider -m "not once"
 
 test-bounds: $(VENV)/test-installed
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -p no:cacheprovider \
-	  -m "not once"
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -n auto \
+	  -p no:cacheprovider -m "not once"
 
 test-generic: $(VENV)/test-installed
 	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=$(VENV)/numba-generic \
