@@ -106,29 +106,85 @@ def sim(name: str | None, quick: bool, seed: int, out: str) -> None:
 )
 def design(file: str | None, **request: Any) -> None:
     """Which dimension is needed to find a member of a bundle again, and what it costs."""
-    import json
-    from pathlib import Path
 
     from rich.console import Console
 
     from hdspike.design import design as smallest
     from hdspike.design import table
-    from hdspike.files import write_text
 
-    if file not in (None, "-") and not Path(str(file)).absolute().parent.is_dir():
-        raise ValueError(f"json must be a file in an existing folder, got {file}")
+    _check_json(file)
     with Console(stderr=True).status("searching the smallest codes"):
         made = smallest(**request)
-    text = json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if file == "-":
-        click.echo(text, nl=False)
+    if not _write_json(file, made):
         return
-    if file is not None:
-        write_text(file, text)
     console = _console()
     console.print(table(made))
     for code, reason in made["impossible"].items():
         console.print(f"{code} is left out: {reason}")
+
+
+@cli.command()
+@click.option(
+    "--model", metavar="NAME|FILE.gguf", default="smollm2", show_default=True, help="A Llama-family decoder."
+)
+@click.option(
+    "--text",
+    metavar="FILE|brown:GENRE",
+    help="A UTF-8 text, or a genre of the Brown corpus.  [default: CPython's documentation]",
+)
+@click.option(
+    "--select",
+    metavar="softmax|kwta|signs|bundles",
+    default="kwta",
+    show_default=True,
+    help="The rule of attention.",
+)
+@click.option("--winners", metavar="K|P%", help="Winners per query and head, or a share of N.  [default: 1%]")
+@click.option("--sinks", type=int, metavar="K", help="Winners that are always the keys at the start.")
+@click.option("--recent", type=int, metavar="K", help="Winners that are always the keys at the end.")
+@click.option("--bits", type=int, metavar="D", help="Bits of a code, for signs.  [default: 1024]")
+@click.option(
+    "--candidates",
+    type=int,
+    metavar="C",
+    help="Keys scored exactly for each winner, for signs.  [default: 4]",
+)
+@click.option(
+    "--bundles", type=int, metavar="C", help="Bundles among the winners, for bundles.  [default: 16]"
+)
+@click.option(
+    "--learn-from",
+    metavar="FILE|brown:GENRE",
+    help="Another text, for signs and bundles.  [default: CPython's documentation]",
+)
+@click.option("--context", type=int, metavar="N", default=4096, show_default=True, help="Tokens of a window.")
+@click.option("--windows", type=int, metavar="W", help="Windows.  [default: as the text has, at most 8]")
+@click.option(
+    "--chip", metavar="NAME|FILE", default="a100-circuit", show_default=True, help="A processor to price on."
+)
+@click.option(
+    "--seed", type=int, metavar="S", default=0, show_default=True, help="Seed of everything random."
+)
+@click.option(
+    "--json", "file", metavar="FILE", help="Write the numbers as JSON too; - for only them, on the screen."
+)
+def attend(file: str | None, **options: Any) -> None:
+    """Attention by a rule inside a pretrained model: what it loses on a real text, what it reads and costs."""
+    from rich.console import Console
+
+    from hdspike.workloads import attend as job
+    from hdspike.workloads import attend_screen, screen
+
+    _check_json(file)
+    settings = job.Settings(**options)
+    job.validate(settings)
+    console = Console(stderr=True, highlight=False)
+    with console.status("reading the text and the model"):
+        made = job.load(settings)
+    with screen.Steps(console, "layer") as progress:
+        found = job.run(made, progress=progress)
+    if _write_json(file, found):
+        attend_screen.print_attend(found, _console())
 
 
 @cli.group()
@@ -186,25 +242,49 @@ def list_chips() -> None:
 )
 def show(name: str, file: str | None) -> None:
     """Print the numbers of the substrate NAME, or of a TOML file, with their ranges and numbered citations."""
-    import json
-    from pathlib import Path
 
     from hdspike import substrate
-    from hdspike.files import write_text
     from hdspike.substrate import sheet
 
-    if file not in (None, "-") and not Path(str(file)).absolute().parent.is_dir():
-        raise ValueError(f"json must be a file in an existing folder, got {file}")
+    _check_json(file)
     chip = substrate.load(name)
-    text = json.dumps(chip.as_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if file == "-":
-        click.echo(text, nl=False)
+    if not _write_json(file, chip.as_json()):
         return
-    if file is not None:
-        write_text(file, text)
     console = _console()
     for part in sheet.sheet(chip):
         console.print(part)
+
+
+def _check_json(file: str | None) -> None:
+    """Nothing, if JSON can be written to ``file``, said before any work."""
+    import os
+    from pathlib import Path
+
+    if file in (None, "-"):
+        return
+    place = Path(str(file)).absolute()
+    if not place.parent.is_dir():
+        raise ValueError(f"json must be a file in an existing folder, got {file}")
+    if place.is_dir():
+        raise ValueError(f"json must be a file, it is a folder: {file}")
+    if not os.access(place.parent, os.W_OK):
+        raise ValueError(f"json must be a file in a folder that can be written, got {file}")
+
+
+def _write_json(file: str | None, numbers: Any) -> bool:
+    """Write ``numbers`` to ``file``, or for ``-`` to the screen; whether tables are to be shown too."""
+    import json
+
+    from hdspike.files import write_text
+
+    if file is None:
+        return True
+    text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if file == "-":
+        click.echo(text, nl=False)
+        return False
+    write_text(file, text)
+    return True
 
 
 def _console() -> Any:
@@ -269,17 +349,16 @@ def run_chip(
     inputs: tuple[str, ...], max_events: int | None,
 ) -> None:  # fmt: skip
     """Run the network WORKLOAD (dvs-gesture, c-elegans, a .nir or .yaml file) on a chip: spikes, time, energy."""
-    import json
     from pathlib import Path
 
     from rich.console import Console
 
     from hdspike import check
     from hdspike.events.export import SUFFIXES
-    from hdspike.files import write_text
     from hdspike.workloads import job, screen
 
-    for name, given in (("json", file), ("checkpoint", checkpoint), ("export", export)):
+    _check_json(file)
+    for name, given in (("checkpoint", checkpoint), ("export", export)):
         if given not in (None, "-") and not Path(str(given)).absolute().parent.is_dir():
             raise ValueError(f"{name} must be a file in an existing folder, got {given}")
     if export is not None and Path(export).suffix not in SUFFIXES:
@@ -325,12 +404,8 @@ def run_chip(
     if export is not None:
         for path in activity.export(export):
             console.print(f"wrote {path}")
-    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if file == "-":
-        click.echo(text, nl=False)
+    if not _write_json(file, found):
         return
-    if file is not None:
-        write_text(file, text)
     screen.print_run(found)
 
 
@@ -352,7 +427,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except MemoryError as error:
         _fail(f"not enough memory: {error}")
-    except (ValueError, TypeError, OverflowError, OSError) as error:
+    except (ValueError, TypeError, OverflowError, OSError, ImportError) as error:
         _fail(str(error))
 
 

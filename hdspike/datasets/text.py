@@ -23,6 +23,16 @@ class Text:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def content(self) -> str:
+        """The characters themselves.
+
+        >>> _tokenise("", "no, on").content
+        'no, on'
+        """
+        codes = np.frombuffer(self.symbols.encode("utf-32-le"), dtype="<u4")
+        return codes[self.tokens].tobytes().decode("utf-32-le")
+
 
 def _tokenise(source: str, text: str) -> Text:
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")

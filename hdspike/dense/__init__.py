@@ -1,6 +1,8 @@
 """The dense side, counted from shapes: what stands beside every spiking number.
 
 ``attention``, ``causal_attention``     softmax attention, one query or a whole prompt
+``winners_attention``                   k winners instead: every score is computed, only the winners' values are read
+``coded_attention``, ``bundled_attention``   winners found by binary codes; winners beside bundles of the other keys
 ``linear``, ``feed_forward``            matrices shared by a batch
 ``projections``, ``transformer_layer``, ``transformer``   a decoder, by token; ``Shape``, ``SHAPES``
 ``roofline``                            how long it takes at least, and what bounds it
@@ -16,9 +18,11 @@ from hdspike.dense.feed_forward import feed_forward, linear
 from hdspike.dense.precision import BITS, NONZERO, PRECISIONS, WEIGHT_BITS
 from hdspike.dense.quantised import break_even_rate, twin
 from hdspike.dense.roofline import EXP_OPERATIONS, Roofline, roofline
+from hdspike.dense.searched import bundled_attention, coded_attention
 from hdspike.dense.shape import SHAPES, Shape
 from hdspike.dense.spiking import SpikingRun, activation_bits, event_driven
 from hdspike.dense.transformer import projections, transformer, transformer_layer
+from hdspike.dense.winners import winners_attention
 
 __all__ = [
     "BITS",
@@ -35,7 +39,9 @@ __all__ = [
     "activation_bits",
     "attention",
     "break_even_rate",
+    "bundled_attention",
     "causal_attention",
+    "coded_attention",
     "combine",
     "event_driven",
     "feed_forward",
@@ -45,4 +51,5 @@ __all__ = [
     "transformer",
     "transformer_layer",
     "twin",
+    "winners_attention",
 ]

@@ -7,13 +7,17 @@
 ``bert``        a sentence encoder out of a safetensors folder
 ``attention``   the plug's contract, and exact softmax as its reference
 ``kwta``        exact k-winner-take-all (``winners``: the k highest of each row, softmax over them)
+``bundled``     winners, and ``bundles`` of all other keys, which a ``codebook`` learned elsewhere sorts
+``rules``       these by name, built from what a user asks; ``paired`` compares two on the same tokens
 
 The extra ``models`` brings the packages that read the files. No deep-learning framework is used.
 """
 
 from hdspike.models.attention import Attention, softmax
 from hdspike.models.bert import Encoder
+from hdspike.models.bundled import Bundled
 from hdspike.models.cache import Cache
+from hdspike.models.codebook import Codebook, learn_codebook, load_codebook
 from hdspike.models.generate import generate
 from hdspike.models.gguf_file import LlamaFile, Shape
 from hdspike.models.kwta import KWTA
@@ -23,12 +27,16 @@ from hdspike.models.quality import perplexity, second_half, windows
 __all__ = [
     "KWTA",
     "Attention",
+    "Bundled",
     "Cache",
+    "Codebook",
     "Encoder",
     "Llama",
     "LlamaFile",
     "Shape",
     "generate",
+    "learn_codebook",
+    "load_codebook",
     "perplexity",
     "second_half",
     "softmax",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hdspike.jit import spread
 
-__all__ = ["Attention", "checked", "finite", "score_blocks", "softmax"]
+__all__ = ["Attention", "checked", "finite", "row_blocks", "score_blocks", "softmax"]
 
 CELLS = 1 << 21  # scores at once
 
@@ -70,30 +70,37 @@ def finite(best: NDArray[np.floating]) -> None:
         raise ValueError(f"queries and keys must give finite scores, got {bad}")
 
 
+def row_blocks(seen: NDArray[np.int64], share: int) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Consecutive queries, of ``share`` heads each, some ``CELLS`` scores at a time: ``(queries, (rows,) seen)``.
+
+    The rows are those of the heads that share a key head, one head after the other.
+    """
+    first = 0
+    while first < len(seen):
+        rows = max(1, CELLS // (share * int(seen[first:].max())))
+        part = slice(first, min(len(seen), first + min(rows, 256)))
+        yield part, np.tile(seen[part], share)
+        first = part.stop
+
+
 def score_blocks(
     queries: NDArray[np.float32], keys: NDArray[np.float32], seen: NDArray[np.int64]
 ) -> Iterator[tuple[int, slice, NDArray[np.float32], NDArray[np.int64]]]:
-    """Scores q·k ÷ √d, some ``CELLS`` at a time: ``(key head, queries, (rows, last) scores, (rows,) seen)``.
+    """Scores q·k ÷ √d of :func:`row_blocks`: ``(key head, queries, (rows, last) scores, (rows,) seen)``.
 
-    The rows are those of the query heads that share the key head, one head after the other; each is −∞ behind the
-    keys that it sees.
+    Each row is −∞ behind the keys that it sees.
     """
-    heads, count, dim = queries.shape
-    share = heads // len(keys)
+    dim = queries.shape[2]
+    share = len(queries) // len(keys)
     scale = np.float32(dim**-0.5)
     for group in range(len(keys)):
-        first = 0
-        while first < count:
-            rows = max(1, CELLS // (share * int(seen[first:].max())))
-            part = slice(first, min(count, first + min(rows, 256)))
-            limit = np.tile(seen[part], share)
+        for part, limit in row_blocks(seen, share):
             last = int(limit.max())
             block = queries[group * share : (group + 1) * share, part].reshape(-1, dim) * scale
             scores: NDArray[np.float32] = np.asarray(block @ keys[group, :last].T, dtype=np.float32)
             for row in np.flatnonzero(limit < last):
                 scores[row, limit[row] :] = -np.inf
             yield group, part, scores, limit
-            first = part.stop
 
 
 def softmax(

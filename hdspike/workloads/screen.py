@@ -22,12 +22,12 @@ __all__ = ["Steps", "print_run"]
 class Steps:
     """A progress bar over the steps of a run, on standard error; silent away from a terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, what: str = "step") -> None:
         self.bar = Progress(
-            TextColumn("step"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
-        self.task = self.bar.add_task("step", total=None)
+        self.task = self.bar.add_task(what, total=None)
 
     def __enter__(self) -> "Steps":
         self.bar.start()

@@ -1,0 +1,102 @@
+"""Slow, readable twins of codes by signs and of the k-winner-take-all among them: lists, loops, float64."""
+
+import math
+
+import numpy as np
+
+
+def signs(vector, matrix):
+    """``[⟨x, r_i⟩ > 0]`` for every column r_i."""
+    return [int(sum(a * b for a, b in zip(vector, column, strict=True)) > 0) for column in matrix.T.tolist()]
+
+
+def from_means(keys):
+    """Each key less the mean of those before it; the leftmost as it is."""
+    out = []
+    for i, key in enumerate(keys):
+        middle = [sum(float(k[x]) for k in keys[:i]) / max(1, i) for x in range(len(key))]
+        out.append([float(a) - b for a, b in zip(key, middle, strict=True)])
+    return out
+
+
+def distance(a, b):
+    return sum(x != y for x, y in zip(a, b, strict=True))
+
+
+def chosen(order, size, sinks, recent, count):
+    """Always-on keys, and as many others in ``order`` as are left of ``count``."""
+    always = {j for j in range(size) if j < sinks or j >= size - recent}
+    rest = [j for j in order if j not in always]
+    return sorted(always | set(rest[: max(0, count - len(always))]))
+
+
+def code_weights(kind, distances, dim, scale):
+    """Weights of winners in the order of firing: by estimated score, by rank, by count of matching bits."""
+    if kind == "score":
+        estimates = [scale * math.cos(math.pi * h / dim) for h in distances]
+        return [math.exp(e - max(estimates)) for e in estimates]
+    if kind == "rank":
+        return [len(distances) // (r + 1) for r in range(len(distances))]
+    octave = max(1, max(1, dim // 2) // 16)
+    return [2 ** min(20, (max(distances) - h) // octave) for h in distances]
+
+
+def attend(
+    queries,
+    keys,
+    values,
+    seen,
+    matrix,
+    count,
+    *,
+    kind,
+    candidates=4,
+    beta=1.0,
+    sinks=0,
+    recent=0,
+    centre=None,
+):
+    """``(H, n, d)`` outputs, ``(H, n)`` mass of the winners and of the exact ones, for ``count(seen)`` winners."""
+    heads, rows, dim = queries.shape
+    bits = matrix.shape[1]
+    shifted = [
+        from_means(k) if centre is None else (k.astype(float) - c).tolist()
+        for k, c in zip(keys, keys if centre is None else centre, strict=True)
+    ]
+    codes = [[signs(k, matrix) for k in group] for group in shifted]
+    norms = [[math.sqrt(sum(a * a for a in k)) for k in group] for group in shifted]
+    out, mass, best = (
+        np.zeros((heads, rows, values.shape[2])),
+        np.zeros((heads, rows)),
+        np.zeros((heads, rows)),
+    )
+    for h in range(heads):
+        g = h * len(keys) // heads
+        for i in range(rows):
+            size = seen[i]
+            query = queries[h, i].astype(float)
+            asked = signs(query.tolist(), matrix)
+            scores = [float(query @ keys[g, j].astype(float)) / math.sqrt(dim) for j in range(size)]
+            near = [distance(asked, codes[g][j]) for j in range(size)]
+            always = min(sinks + recent, size)
+            wanted = min(size, max(count(size), always))
+            by_code = sorted(range(size), key=lambda j: (near[j], j))
+            by_score = sorted(range(size), key=lambda j: (-scores[j], j))
+            if kind == "softmax":
+                many = always + candidates * (wanted - always)
+                found = chosen(by_code, size, sinks, recent, many)
+                won = chosen([j for j in by_score if j in found], size, sinks, recent, wanted)
+                weights = [math.exp(scores[j] - max(scores)) for j in won]
+            else:
+                won = sorted(chosen(by_code, size, sinks, recent, wanted), key=lambda j: (near[j], j))
+                scale = beta * math.sqrt(sum(query * query)) / math.sqrt(dim) * sum(norms[g][:size]) / size
+                weights = code_weights(kind, [near[j] for j in won], bits, scale)
+            for j, weight in zip(won, weights, strict=True):
+                out[h, i] += weight * values[g, j].astype(float)
+            out[h, i] /= sum(weights)
+            total = sum(math.exp(s) for s in scores)
+            mass[h, i] = sum(math.exp(scores[j]) for j in won) / total
+            best[h, i] = (
+                sum(math.exp(scores[j]) for j in chosen(by_score, size, sinks, recent, wanted)) / total
+            )
+    return out, mass, best
