@@ -60,7 +60,7 @@ class CodedKWTA(KWTA):
     >>> plug(q, k, v, layer=0, seen=np.arange(1, 51)).shape
     (2, 50, 8)
     >>> plug.kept, plug.cells, plug.rescored, plug.inserted, plug.word_xors
-    (264, 2550, 1020, 100, 10200)
+    (264, 2550, 1044, 100, 10200)
     >>> 0.95 < plug.found_share <= 1
     True
     """
