@@ -7,10 +7,12 @@ from hdspike import check
 from hdspike.dense.roofline import Roofline, roofline
 from hdspike.substrate import Substrate
 
-__all__ = ["LARGEST", "REGISTER_TILE", "DenseCost", "combine"]
+__all__ = ["LARGEST", "REGISTER_TILE", "SECTOR_BITS", "DenseCost", "combine"]
 
 REGISTER_TILE = 64
 """Inputs that share one read of a weight or key from SRAM: 64 × 256 entries and their sums fit a register file."""
+SECTOR_BITS = 256
+"""What DRAM gives at least, for words that lie scattered: 32 bytes."""
 LARGEST = 2**40
 
 

@@ -7,9 +7,9 @@ Both are **lower bounds** like :func:`hdspike.dense.winners.winners_attention`, 
 from math import ceil
 
 from hdspike import check
-from hdspike.dense.cost import LARGEST, REGISTER_TILE, DenseCost, counted
+from hdspike.dense.cost import LARGEST, REGISTER_TILE, SECTOR_BITS, DenseCost, counted
 from hdspike.dense.precision import BITS, activation_products
-from hdspike.dense.winners import SECTOR_BITS, insertions, winners_attention
+from hdspike.dense.winners import insertions, winners_attention
 
 __all__ = ["SUM_BITS", "bundled_attention", "coded_attention"]
 

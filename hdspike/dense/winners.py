@@ -11,13 +11,10 @@ read. As in :mod:`hdspike.dense.attention` the counts are a **lower bound**.
 from math import ceil, log
 
 from hdspike import check
-from hdspike.dense.cost import LARGEST, REGISTER_TILE, DenseCost, counted
+from hdspike.dense.cost import LARGEST, REGISTER_TILE, SECTOR_BITS, DenseCost, counted
 from hdspike.dense.precision import BITS, PRECISIONS, activation_products
 
 __all__ = ["insertions", "winners_attention"]
-
-SECTOR_BITS = 256
-"""What DRAM gives at least: the values of winners lie scattered."""
 
 
 def insertions(keys: int, winners: int) -> int:

@@ -200,11 +200,8 @@ class Bundled(KWTA):
         masses: NDArray[np.float64],
     ) -> None:
         """Rows that see enough into the counters; ``masses`` are logarithms."""
-        counted = seen > self.counted_from
-        self.rows += int(counted.sum())
-        self.kept += int(kept[counted].sum())
+        counted = self._tally(seen, kept)
         self.bundles += int(used[counted].sum())
-        self.cells += int(seen[counted].sum())
         if self.measure:
             captured, estimated = np.exp(masses[counted]).sum(axis=0)
             self._mass += float(captured)

@@ -222,10 +222,7 @@ class CodedKWTA(KWTA):
                 sums[:, part] = self._measure(scores[part], limit[part], winners, kept[part], estimates)
 
         spread(work, len(limit))
-        counted = limit > self.counted_from
-        self.rows += int(counted.sum())
-        self.kept += int(kept[counted].sum())
-        self.cells += int(limit[counted].sum())
+        counted = self._tally(limit, kept)
         if self.weights == "softmax":
             self.rescored += int(many[counted].sum())
         for name, total in zip(("_mass", "_exact", "_together", "_across"), sums, strict=True):

@@ -106,12 +106,16 @@ class KWTA:
             read = np.empty((len(scores), width), dtype=np.float32)
             mass = self._block(scores, np.ascontiguousarray(values[group]), limit, kept, read)
             out[group * share : (group + 1) * share, part] = read.reshape(share, -1, width)
-            counted = limit > self.counted_from
-            self.rows += int(counted.sum())
-            self.kept += int(kept[counted].sum())
-            self.cells += int(limit[counted].sum())
-            self._mass += float(mass[counted].sum())
+            self._mass += float(mass[self._tally(limit, kept)].sum())
         return out
+
+    def _tally(self, seen: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Rows, what they kept and their cells into the counters; which of the rows count."""
+        counted = seen > self.counted_from
+        self.rows += int(counted.sum())
+        self.kept += int(kept[counted].sum())
+        self.cells += int(seen[counted].sum())
+        return counted
 
     def _block(
         self,

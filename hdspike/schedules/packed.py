@@ -23,17 +23,16 @@ import math
 from collections.abc import Mapping
 
 from hdspike import check
+from hdspike.dense.cost import REGISTER_TILE, SECTOR_BITS
 from hdspike.schedules.job import Job
 from hdspike.schedules.plan import Plan, sharing, suffix
 from hdspike.substrate import Substrate
 
-__all__ = ["BATCH", "METHODS", "SECTOR_BITS", "fits", "outside", "plan", "plans", "selection", "stored_bits"]
+__all__ = ["BATCH", "METHODS", "fits", "outside", "plan", "plans", "selection", "stored_bits"]
 
 METHODS = {"bsc": ("xor",), "sbc": ("lists", "blocks")}
 """Which ways a space has; the cheapest in counts comes at the front."""
-SECTOR_BITS = 256
 VALUE_BITS = 8
-REGISTER_TILE = 64
 NEEDED = {"xor": "popcounts", "blocks": "popcounts", "lists": "adds_int32"}
 """What a substrate must price for a way; a measured popcount may hold the XOR and the sum."""
 BATCH = 64
