@@ -5,7 +5,6 @@ squared distance of two keys is E[(q·(k − k′))²], how far apart their scor
 k-means. What is learned is bound to the sizes of its model, and says nothing of any other.
 """
 
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
-from hdspike.files import write_bytes
 from hdspike.models.attention import softmax
 from hdspike.models.gguf_file import Shape
+from hdspike.models.learned import read_arrays, write_arrays
 from hdspike.models.llama import Llama
 
-__all__ = ["Codebook", "fit", "learn_codebook", "load_codebook"]
+__all__ = ["Codebook", "fit", "learn_codebook", "load_codebook", "observed"]
 
 KIND, VERSION = "hdspike-codebook", 1
 MOST = 256  # entries: a key's bundle is one byte
@@ -91,15 +90,7 @@ class Codebook:
 
     def save(self, path: str | Path) -> None:
         """Write one ``.npz`` file of plain arrays, whole or not at all."""
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            head=np.array([KIND, str(VERSION)]),
-            transforms=self.transforms,
-            centroids=self.centroids,
-            allow_pickle=False,
-        )
-        write_bytes(path, buffer.getvalue())
+        write_arrays(path, KIND, VERSION, transforms=self.transforms, centroids=self.centroids)
 
 
 def load_codebook(path: str | Path) -> Codebook:
@@ -108,17 +99,9 @@ def load_codebook(path: str | Path) -> Codebook:
     Raises:
         ValueError: a damaged or foreign file, another version, or arrays that make no codebook.
     """
-    data = Path(path).read_bytes()
+    arrays = read_arrays(path, "codebook", KIND, VERSION, ("transforms", "centroids"))
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("head", "transforms", "centroids")}
-        head = [str(part) for part in arrays["head"]]
-    except Exception as error:  # zipfile, zlib and numpy raise many kinds on damaged bytes
-        raise ValueError(f"{path} is not a codebook: {error}") from error
-    if head != [KIND, str(VERSION)]:
-        raise ValueError(f"{path} must be {KIND} version {VERSION}, it says {' version '.join(head)}")
-    try:
-        return Codebook(arrays["transforms"], arrays["centroids"])
+        return Codebook(**arrays)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} holds no codebook: {error}") from error
 
@@ -165,6 +148,36 @@ def fit(
     return transform.astype(np.float32), centroids.astype(np.float32)
 
 
+def observed(
+    model: Llama, windows: NDArray[np.int64]
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
+    """The keys of every layer, ``(G, windows·context, d)``, and M = E[q qᵀ] ``(layers, G, d, d)`` of the queries.
+
+    Each row of ``windows`` is a text of its own, read with exact softmax attention.
+    """
+    shape = model.shape
+    held: list[list[NDArray[np.float32]]] = [[] for _ in range(shape.layers)]
+    moments = np.zeros((shape.layers, shape.key_heads, shape.head_dim, shape.head_dim))
+
+    def watch(
+        queries: NDArray[np.float32],
+        keys: NDArray[np.float32],
+        values: NDArray[np.float32],
+        *,
+        layer: int,
+        seen: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        held[layer].append(keys.copy())
+        rows = queries.reshape(shape.key_heads, -1, shape.head_dim)
+        moments[layer] += rows.transpose(0, 2, 1) @ rows
+        return softmax(queries, keys, values, layer=layer, seen=seen)
+
+    for window in windows:
+        model.hidden(window, watch)
+    moments /= windows.size * (shape.heads // shape.key_heads)
+    return [np.concatenate(keys, axis=1) for keys in held], moments
+
+
 def learn_codebook(
     model: Llama,
     windows: Any,
@@ -194,29 +207,11 @@ def learn_codebook(
             f"windows must hold at least as many tokens as entries, {entries}, got {windows.size}"
         )
     rng, shape = check.generator(rng), model.shape
-    held: list[list[NDArray[np.float32]]] = [[] for _ in range(shape.layers)]
-    moments = np.zeros((shape.layers, shape.key_heads, shape.head_dim, shape.head_dim))
-
-    def watch(
-        queries: NDArray[np.float32],
-        keys: NDArray[np.float32],
-        values: NDArray[np.float32],
-        *,
-        layer: int,
-        seen: NDArray[np.int64],
-    ) -> NDArray[np.float32]:
-        held[layer].append(keys.copy())
-        rows = queries.reshape(shape.key_heads, -1, shape.head_dim)
-        moments[layer] += rows.transpose(0, 2, 1) @ rows
-        return softmax(queries, keys, values, layer=layer, seen=seen)
-
-    for window in windows:
-        model.hidden(window, watch)
-    moments /= windows.size * (shape.heads // shape.key_heads)
+    keys, moments = observed(model, windows)
     made = [
         [
             fit(
-                np.concatenate([keys[group] for keys in held[layer]]),
+                keys[layer][group],
                 moments[layer, group] if query_aware else None,
                 entries=entries,
                 iterations=iterations,
