@@ -13,11 +13,12 @@ for name, examples in {"jitted": 40, "ci": 25, "plain": 20}.items():
 
 settings.load_profile("plain" if not JIT else "ci" if os.environ.get("CI") else "jitted")
 
-# Arithmetic on counts, files, commands and figures: no kernel of its own, so the same in every mode. `make test-modes` leaves it
-# out.
+# Arithmetic on counts, files, commands and figures: no kernel of its own, so the same in every mode.
+# `make test-modes` leaves it out.
 ONCE = (
-    "test_attend", "test_benchmarks_", "test_break_even", "test_calibration", "test_cli", "test_datasets", "test_dense",
-    "test_design", "test_energy", "test_idle", "test_metrics", "test_pricing", "test_schedules", "test_sensitivity", "test_sim_", "test_substrate",
+    "test_attend", "test_benchmarks_", "test_break_even", "test_calibration", "test_cli", "test_datasets",
+    "test_dense", "test_design", "test_energy", "test_idle", "test_metrics", "test_pricing", "test_schedules",
+    "test_sensitivity", "test_sim_", "test_substrate",
 )  # fmt: skip
 
 

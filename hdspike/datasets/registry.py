@@ -1,11 +1,22 @@
 """Every data set there is, by name. A new family is one file with its ``SETS`` and a line here."""
 
-from hdspike.datasets import connectome, gesture, images, languages, models, prose, recordings, series, tables
+from hdspike.datasets import (
+    connectome,
+    gesture,
+    images,
+    languages,
+    models,
+    prose,
+    recordings,
+    series,
+    similarity,
+    tables,
+)
 from hdspike.datasets.source import Dataset
 
 __all__ = ["SETS", "find", "markdown"]
 
-FAMILIES = (images, languages, tables, series, prose, models, gesture, connectome, recordings)
+FAMILIES = (images, languages, tables, series, prose, similarity, models, gesture, connectome, recordings)
 SETS: dict[str, Dataset] = {entry.name: entry for family in FAMILIES for entry in family.SETS}
 
 
