@@ -193,7 +193,7 @@ def _weigh(scores, values, winners, kept, out, log_sums):
                 out[i, d] += weight * values[key, d]
         for d in range(values.shape[1]):
             out[i, d] /= np.float32(total)
-        log_sums[i] = best + math.log(total)
+        log_sums[i] = float(best) + math.log(total)
         work += kept[i] * values.shape[1]
     return work
 

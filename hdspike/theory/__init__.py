@@ -8,8 +8,8 @@ places: ``ValueError`` beyond. Nothing here draws a random number, except where 
 ``bundles`` distance of a bundle to its members · ``retrieval`` finding a member again, and the smallest dimension that
 does it · ``ranking`` members among the K nearest · ``unions`` OR-bundles · ``sparse`` chance matches, bits, events ·
 ``softmax`` mass lost outside the winners · ``counting`` intervals of counted shares ·
-``memories`` scores by chance, sparse distributed memory · ``associative`` Willshaw's memory ·
-``queueing`` waiting, losses, a mesh under load.
+``memories`` scores by chance, sparse distributed memory · ``memory_softmax`` such a memory as attention ·
+``associative`` Willshaw's memory · ``queueing`` waiting, losses, a mesh under load.
 """
 
 from hdspike.theory.associative import (
@@ -32,6 +32,7 @@ from hdspike.theory.memories import (
     sdm_share,
     sdm_signal_to_noise,
 )
+from hdspike.theory.memory_softmax import SoftmaxFit, memory_weights, radius_of_beta, softmax_fit
 from hdspike.theory.queueing import (
     bisection_bound,
     md1_wait,
@@ -84,6 +85,7 @@ from hdspike.theory.unions import (
 
 __all__ = [
     "SQUARES",
+    "SoftmaxFit",
     "accuracy_after_flips",
     "attention_beta",
     "attention_error",
@@ -109,12 +111,14 @@ __all__ = [
     "md1_wait",
     "md1k_loss",
     "mean_hops",
+    "memory_weights",
     "merged_wait",
     "mesh_latency",
     "mode_agreement",
     "mode_distance",
     "or_density",
     "or_error",
+    "radius_of_beta",
     "retrieval",
     "retrieval_error",
     "retrieval_normal",
@@ -132,6 +136,7 @@ __all__ = [
     "smallest_top",
     "smallest_union",
     "softmax_entropy",
+    "softmax_fit",
     "top_share",
     "top_share_or",
     "uniform_crossings",
