@@ -134,20 +134,35 @@ def design(file: str | None, **request: Any) -> None:
 )
 @click.option(
     "--select",
-    metavar="softmax|kwta|signs|bundles",
+    metavar="softmax|kwta|bundles",
     default="kwta",
     show_default=True,
-    help="The rule of attention.",
+    help="What is read: all keys, the winners, or winners and bundles of the others.",
+)
+@click.option(
+    "--code",
+    metavar="exact|signs|events",
+    help="What finds the winners: all scores, codes of signs, or events.  [default: exact]",
 )
 @click.option("--winners", metavar="K|P%", help="Winners per query and head, or a share of N.  [default: 1%]")
 @click.option("--sinks", type=int, metavar="K", help="Winners that are always the keys at the start.")
 @click.option("--recent", type=int, metavar="K", help="Winners that are always the keys at the end.")
 @click.option("--bits", type=int, metavar="D", help="Bits of a code, for signs.  [default: 1024]")
+@click.option("--blocks", type=int, metavar="B", help="Blocks of a key's code, for events.  [default: 4]")
+@click.option("--lines", type=int, metavar="E", help="Lines of a block, for events.  [default: 256]")
+@click.option(
+    "--events", type=float, metavar="S", help="Events a query spends for each key, at most.  [default: 0.5]"
+)
 @click.option(
     "--candidates",
     type=int,
     metavar="C",
-    help="Keys scored exactly for each winner, for signs.  [default: 4]",
+    help="Keys scored exactly for each winner, for signs and events.  [default: 4]",
+)
+@click.option(
+    "--weights",
+    metavar="softmax|score|rank|count",
+    help="What winners of signs or events weigh: by their scores, or by the code alone.  [default: softmax]",
 )
 @click.option(
     "--bundles", type=int, metavar="C", help="Bundles among the winners, for bundles.  [default: 16]"
@@ -155,7 +170,7 @@ def design(file: str | None, **request: Any) -> None:
 @click.option(
     "--learn-from",
     metavar="FILE|brown:GENRE",
-    help="Another text, for signs and bundles.  [default: CPython's documentation]",
+    help="Another text, for signs, events and bundles.  [default: CPython's documentation]",
 )
 @click.option("--context", type=int, metavar="N", default=4096, show_default=True, help="Tokens of a window.")
 @click.option("--windows", type=int, metavar="W", help="Windows.  [default: as the text has, at most 8]")

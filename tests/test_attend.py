@@ -48,7 +48,7 @@ SCHEMA = {
         "model": {"type": "object", "required": ["name", "file", "parameters", "layers", "heads", "head_dim"]},
         "text": {"type": "string"}, "what": {"type": "string"}, "select": {"enum": list(rules.RULES)},
         "context": {"type": "integer"}, "windows": {"type": "integer"}, "tokens_judged": {"type": "integer"},
-        "options": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "options": {"type": "object", "additionalProperties": {"type": ["number", "string"]}},
         "learned_from": {"type": ["string", "null"]}, "seed": {"type": "integer"},
         "perplexity": NUMBER, "perplexity_softmax": NUMBER,
         "ratio": {
@@ -171,7 +171,8 @@ def test_signs_with_many_candidates_find_the_exact_winners(call, other):
     learned = ("--select", "signs", "--bits", 65, "--learn-from", other)
     found = json.loads(call(*learned, "--candidates", 24, *asked)[1])
     jsonschema.validate(found, SCHEMA)
-    assert found["options"] == {"winners": 4, "sinks": 1, "recent": 0, "bits": 65, "candidates": 24}
+    options = {"winners": 4, "sinks": 1, "recent": 0, "bits": 65, "candidates": 24, "weights": "softmax"}
+    assert found["options"] == options
     assert found["perplexity"] == pytest.approx(exact["perplexity"], rel=1e-5)
     assert found["captured_mass"] == pytest.approx(exact["captured_mass"], rel=1e-5)
     few = json.loads(call(*learned, "--candidates", 1, *asked)[1])
@@ -194,6 +195,47 @@ def test_bundles_learn_from_another_text(call, other):
     exact = json.loads(call("--winners", 2, *asked[2:])[1])
     assert found["captured_mass"] == pytest.approx(exact["captured_mass"], abs=0.1)
     assert abs(math.log(found["ratio"]["value"])) < abs(math.log(exact["ratio"]["value"]))
+
+
+def test_events_with_many_candidates_find_the_exact_winners(call, place, other):
+    asked = ("--winners", 4, "--sinks", 1, "--context", 24, "--windows", 2, "--json", "-")
+    exact = json.loads(call(*asked)[1])
+    learned = ("--code", "events", "--blocks", 2, "--lines", 9, "--learn-from", other)
+    found = json.loads(call(*learned, "--candidates", 24, "--events", 0.75, *asked)[1])
+    jsonschema.validate(found, SCHEMA)
+    options = {"winners": 4, "sinks": 1, "recent": 0, "blocks": 2, "lines": 9, "events": 0.75}
+    assert found["options"] == options | {"candidates": 24, "weights": "softmax"}
+    assert (found["select"], found["learned_from"]) == ("events", "other.txt")
+    assert found["perplexity"] == pytest.approx(exact["perplexity"], rel=1e-5)
+    assert 0 < found["synaptic_events_per_query_key"] <= 0.75 and found["touched_fraction"] == 1
+    few = json.loads(call(*learned, "--candidates", 1, *asked)[1])
+    assert few["captured_mass"] < found["captured_mass"] and few["touched_fraction"] < 1
+    ranked = ("--select", "events", *learned[2:], "--weights", "rank", *asked[:-1], "{d}/ranked.json")
+    code, out, _ = call(*ranked)
+    assert code == 0 and "rank weights" in " ".join(out.split()) and "synaptic events" in out
+    ranked = json.loads((place / "ranked.json").read_text(encoding="utf-8"))
+    assert ranked["captured_mass"] < found["captured_mass"] and ranked["perplexity"] != few["perplexity"]
+
+
+def test_events_find_winners_beside_bundles(call, other):
+    asked = ("--winners", 5, "--context", 24, "--windows", 2, "--json", "-")
+    more = ("--select", "bundles", "--bundles", 3, "--learn-from", other)
+    exact = json.loads(call(*more, *asked)[1])
+    found = json.loads(call(*more, "--code", "events", "--lines", 9, "--candidates", 24, *asked)[1])
+    jsonschema.validate(found, SCHEMA)
+    assert found["select"] == "event-bundles"
+    assert found["perplexity"] == pytest.approx(exact["perplexity"], rel=1e-4)  # every key a candidate
+    assert found["nonzero_fraction"] == exact["nonzero_fraction"]
+    assert set(found["energy"]["bills"]) == {
+        f"{a}_{b}" for a in ("softmax", "event-bundles") for b in ("bf16", "int8")
+    }
+
+
+def test_rules_by_what_is_read_and_what_finds_it():
+    assert [rules.named("kwta", code) for code in (None, "exact", "signs", "events")] == [
+        "kwta", "kwta", "signs", "events"
+    ]  # fmt: skip
+    assert set(rules.NAMES.values()) == set(rules.RULES) and doctest.testmod(rules).failed == 0
 
 
 def test_tables_and_a_file(call, place):
@@ -232,11 +274,19 @@ def test_the_bill_is_counts_times_constants_in_one_ledger(place):
     for name, one in {
         "bundles": slow.bundled_attention(4096, 8, 8, 25, 16, *same),
         "signs": slow.coded_attention(4096, 8, 8, 41, 1024, 164, *same),
+        "events": slow.event_attention(4096, 8, 8, 41, 4, 256, 0.5, 164, *same),
+        "event-bundles": slow.with_bundles(
+            slow.event_attention(4096, 8, 8, 25, 4, 256, 0.5, 100, *same), 4096, 8, 8, 25, 16, *same[:3]
+        ),
     }.items():
         other = attend_bill.bills(shape, name, options, 4096, substrate.load("a100-circuit"))["bills"]
         wanted = {counter: total * LAYERS_AND_HEADS for counter, total in one.items()}
         assert other[f"{name}_int8"]["counts"] == wanted
         assert other["softmax_int8"] == found["bills"]["softmax_int8"]
+    ranked = dataclasses.replace(options, weights="rank")  # the code alone weighs the winners: no key is read
+    other = attend_bill.bills(shape, "events", ranked, 4096, substrate.load("a100-circuit"))["bills"]
+    one = slow.event_attention(4096, 8, 8, 41, 4, 256, 0.5, 41, *same, scored=False)
+    assert other["events_int8"]["counts"] == {name: total * LAYERS_AND_HEADS for name, total in one.items()}
     path = attend_bill.bills(shape, "kwta", options, 64, substrate.load("a100-path"))
     assert any("not charged" in note and "adds_int32" in note for note in path["bills"]["kwta_int8"]["notes"])
     assert path["bills"]["kwta_int8"]["label"] == "kwta int8, not all of it priced"
@@ -290,6 +340,19 @@ BAD = [
         ["--select", "bundles", "--winners", "4", "--bundles", "2", "--learn-from", "{d}/short.txt"],
         r"learn-from must be at least 512 window\(s\) of 16 tokens, short.txt has 3",
     ),
+    (["--code", "magic"], "code must be one of exact, signs, events"),
+    (["--select", "softmax", "--code", "events"], "code must be one of exact with select softmax, got events"),
+    (["--select", "bundles", "--code", "signs"], "code must be one of exact, events with select bundles, got signs"),
+    (["--select", "signs", "--code", "signs"], "code must be left out with select signs, got signs"),
+    (["--code", "events", "--bits", "64"], "bits must be left out with select kwta, code events, got 64"),
+    (["--code", "events", "--blocks", "3"], "blocks must divide the 8 numbers of a key of tiny.gguf, got 3"),
+    (["--code", "events", "--blocks", "0"], "blocks must be at least 1"),
+    (["--code", "events", "--lines", "257"], "lines must be at most 256"),
+    (["--code", "events", "--events", "-1"], "events must be at least 0 and below"),
+    (["--code", "events", "--events", "nan"], "events must be at least 0 and below"),
+    (["--code", "events", "--weights", "heavy"], "weights must be one of softmax, score, rank, count"),
+    (["--code", "signs", "--weights", "rank", "--candidates", "4"], "candidates must be left out with weights rank"),
+    (["--events", "0.5"], "events must be left out with select kwta, got 0.5"),
     (["--sinks", "-1"], "sinks must be at least 0"),
     (["--winners", "4", "--sinks", "3", "--recent", "2"], "sinks and recent must be at most the 4 winners"),
     (["--context", "3"], "context must be at least 4"),

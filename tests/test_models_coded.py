@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdspike import bits
-from hdspike.models import KWTA, attention, coded, picked, signs, softmax
+from hdspike.models import KWTA, attention, candidates, coded, picked, signs, softmax
 from hdspike.models.coded import WEIGHTS, CodedKWTA
 from hdspike.models.picked import mix_picked, score_picked
 from hdspike.models.signs import KeyMeans, SignCode
@@ -150,8 +150,8 @@ def test_many_bits_find_the_exact_winners():
     exact = KWTA(5)
     wanted = exact(*given, seen=seen)
     shares, errors = [], []
-    for dim, candidates in ((64, 1), (1024, 1), (16384, 1), (16384, 3)):
-        plug = CodedKWTA(5, code=SignCode(dim, centre=centre), candidates=candidates)
+    for dim, many in ((64, 1), (1024, 1), (16384, 1), (16384, 3)):
+        plug = CodedKWTA(5, code=SignCode(dim, centre=centre), candidates=many)
         errors.append(np.abs(plug(*given, seen=seen) - wanted).mean())
         shares.append(plug.found_share)
         assert math.isclose(plug.captured_mass, plug.found_share * exact.captured_mass, rel_tol=1e-6)
@@ -226,7 +226,7 @@ def test_threads_and_seeds(kind, monkeypatch):
     plugs = [CodedKWTA(3, code=SignCode(70, seed=s), **rule) for s in (1, 1, 2)]
     out = plugs[0](*given[:3], seen=given[3])
     assert np.abs(plugs[2](*given[:3], seen=given[3]) - out).max() > 1e-3
-    monkeypatch.setattr(coded, "spread", lambda work, size: [work(i, i + 1) for i in range(size)])
+    monkeypatch.setattr(candidates, "spread", lambda work, size: [work(i, i + 1) for i in range(size)])
     assert np.array_equal(plugs[1](*given[:3], seen=given[3]), out)
     assert plugs[1].captured_mass == plugs[0].captured_mass
     assert plugs[1].slope == plugs[0].slope

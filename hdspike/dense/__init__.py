@@ -3,6 +3,7 @@
 ``attention``, ``causal_attention``     softmax attention, one query or a whole prompt
 ``winners_attention``                   k winners instead: every score is computed, only the winners' values are read
 ``coded_attention``, ``bundled_attention``   winners found by binary codes; winners beside bundles of the other keys
+``event_attention``                     winners found by the events of inverted lists, with bundles or without
 ``linear``, ``feed_forward``            matrices shared by a batch
 ``projections``, ``transformer_layer``, ``transformer``   a decoder, by token; ``Shape``, ``SHAPES``
 ``roofline``                            how long it takes at least, and what bounds it
@@ -14,6 +15,7 @@ Counts are integers by the names of :data:`hdspike.vocabulary.COUNTERS`; ``hdspi
 
 from hdspike.dense.attention import attention, causal_attention
 from hdspike.dense.cost import REGISTER_TILE, DenseCost, combine
+from hdspike.dense.evented import event_attention
 from hdspike.dense.feed_forward import feed_forward, linear
 from hdspike.dense.precision import BITS, NONZERO, PRECISIONS, WEIGHT_BITS
 from hdspike.dense.quantised import break_even_rate, twin
@@ -43,6 +45,7 @@ __all__ = [
     "causal_attention",
     "coded_attention",
     "combine",
+    "event_attention",
     "event_driven",
     "feed_forward",
     "linear",

@@ -52,9 +52,26 @@ def bundled_attention(
     cost = winners_attention(
         keys, dim, winners, value_dim=value_dim, precision=precision, batch=batch, appended=appended, on_chip=on_chip
     )  # fmt: skip
-    bundles = check.integer("bundles", bundles, low=1, high=LARGEST)
     value_dim = dim if value_dim is None else value_dim
-    both, width = dim + value_dim, BITS[precision]
+    return with_bundles(
+        cost, keys, dim, winners, bundles, value_dim=value_dim, batch=batch, appended=appended
+    )
+
+
+def with_bundles(
+    cost: DenseCost,
+    keys: int,
+    dim: int,
+    winners: int,
+    bundles: int,
+    *,
+    value_dim: int,
+    batch: int,
+    appended: int,
+) -> DenseCost:
+    """``cost`` of k winners, however found, and what :func:`bundled_attention` adds to it."""
+    bundles = check.integer("bundles", bundles, low=1, high=LARGEST)
+    both, width = dim + value_dim, BITS[cost.precision]
     one, centroids = SUM_BITS * (both + 1), width * bundles * dim if appended else 0
     macs = appended * (bundles * dim + both) + batch * bundles * both
     more = {
@@ -75,6 +92,7 @@ def coded_attention(
     bits: int,
     candidates: int,
     *,
+    scored: bool = True,
     value_dim: int | None = None,
     precision: str = "bf16",
     batch: int = 1,
@@ -93,6 +111,8 @@ def coded_attention(
     - ``sram_bits`` = ⌈B/64⌉·64·W·N + w·B·(m·d + k·dv + d) + w·⌈(A + B)/64⌉·D·d; ``sram_bits_written`` =
       w·B·dv + 64·W·(A + B)
 
+    Where the code alone weighs the winners nothing is ``scored``: no exact score, no key is read.
+
     >>> coded_attention(4096, 64, 41, 1024, 164).counts["popcounts"]
     65536
     """
@@ -106,20 +126,21 @@ def coded_attention(
     row, value = (ceil(width * size / SECTOR_BITS) * SECTOR_BITS for size in (dim, value_dim))
     found = insertions(keys, candidates) * candidates.bit_length() if candidates < keys else 0
     best = candidates + insertions(candidates, winners) * winners.bit_length() if winners < candidates else 0
-    macs = (appended + batch) * bits * dim + batch * (candidates * dim + winners * value_dim)
+    exact = candidates if scored else 0
+    macs = (appended + batch) * bits * dim + batch * (exact * dim + winners * value_dim)
     totals = activation_products(precision, macs) | {
         "word_xors": batch * keys * words,
         "popcounts": batch * keys * words,
         "adds_int32": batch * (keys * words + found + best),
         "exps": batch * winners,
         "dram_bits": 64 * words * keys
-        + row * min(keys, batch * candidates)
+        + row * min(keys, batch * exact)
         + value * min(keys, batch * winners)
         + width * outside * dim,
         "dram_bits_written": appended * (width * (dim + value_dim) + 64 * words)
         + width * outside * value_dim,
         "sram_bits": ceil(batch / REGISTER_TILE) * 64 * words * keys
-        + width * batch * (candidates * dim + winners * value_dim + dim)
+        + width * batch * (exact * dim + winners * value_dim + dim)
         + width * ceil((appended + batch) / REGISTER_TILE) * bits * dim,
         "sram_bits_written": width * batch * value_dim + 64 * words * (appended + batch),
     }

@@ -7,6 +7,8 @@
 ``bert``        a sentence encoder out of a safetensors folder
 ``attention``   the plug's contract, and exact softmax as its reference
 ``kwta``        exact k-winner-take-all (``winners``: the k highest of each row, softmax over them)
+``coded``       winners among ``candidates`` that codes of ``signs`` find
+``evented``     winners among candidates that events find: inverted lists of the lines of a learned ``product`` codebook
 ``bundled``     winners, and ``bundles`` of all other keys, which a ``codebook`` learned elsewhere sorts
 ``rules``       these by name, built from what a user asks; ``paired`` compares two on the same tokens
 

@@ -7,6 +7,7 @@ it counts as a cell of the budget: of 41 winners with 16 bundles, 25 are keys.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from hdspike.models.kwta import KWTA
 from hdspike.models.winners import _select
 
 __all__ = ["Bundled"]
+
+Picker = Callable[[slice, NDArray[np.float32], NDArray[np.int32]], None]
 
 
 class Bundled(KWTA):
@@ -124,6 +127,7 @@ class Bundled(KWTA):
             return out
         held, last = self._bundles(layer, keys, values, int(seen[0])), int(seen[-1])
         codes = held.encode(keys[:, held.length : last], values[:, held.length : last])
+        self._enter(layer, keys, last)
         allowed, have, group = self.counts(seen), held.length, -1
         for key_head, part, scores, limit in score_blocks(queries, keys, seen):
             if key_head != group:
@@ -132,7 +136,8 @@ class Bundled(KWTA):
             asked = np.ascontiguousarray(queries[group * share : (group + 1) * share, part])
             kept = np.tile(allowed[part], share)
             text, stop = (near, far, codes[group]), int(seen[part.stop - 1])
-            read, masses, used = self._heads(scores, asked, text, limit, kept, have, held.head(group))
+            pick = self._picker(layer, group, asked, limit, kept)
+            read, masses, used = self._heads(scores, asked, text, limit, kept, have, held.head(group), pick)
             out[group * share : (group + 1) * share, part] = read.reshape(share, -1, width)
             _insert(*text, have, stop, *held.head(group))
             have = stop
@@ -141,6 +146,24 @@ class Bundled(KWTA):
         held.length = last
         self._held[layer] = held
         return out
+
+    def _enter(self, layer: int, keys: NDArray[np.float32], last: int) -> None:
+        """What else must know of the keys that enter, up to ``last``, before they are asked for."""
+
+    def _picker(
+        self,
+        layer: int,
+        group: int,
+        asked: NDArray[np.float32],
+        seen: NDArray[np.int64],
+        kept: NDArray[np.int64],
+    ) -> Picker:
+        """What finds the winners of some rows of a block in their scores: here the highest of all."""
+
+        def pick(rows: slice, scores: NDArray[np.float32], winners: NDArray[np.int32]) -> None:
+            _select(scores, seen[rows], kept[rows], self.sinks, self.recent, winners)
+
+        return pick
 
     def _heads(
         self,
@@ -151,6 +174,7 @@ class Bundled(KWTA):
         kept: NDArray[np.int64],
         have: int,
         sums: tuple[NDArray[Any], ...],
+        pick: Picker,
     ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
         """One block of scores, which is overwritten: outputs, logarithms of the masses, bundles read.
 
@@ -166,7 +190,7 @@ class Bundled(KWTA):
                 rows = slice(head * count + low, head * count + high)
                 here, best = scores[rows], scores[rows].max(axis=1, keepdims=True)
                 finite(best)
-                _select(here, seen[rows], kept[rows], self.sinks, self.recent, winners[rows])
+                pick(rows, here, winners[rows])
                 _read(
                     *(asked[head, low:high], here, *text[:2], seen[rows], winners[rows], kept[rows]),
                     *(text[2], have, *(part.copy() for part in sums)),

@@ -19,7 +19,7 @@ from hdspike.models.gguf_file import Shape
 from hdspike.models.learned import read_arrays, write_arrays
 from hdspike.models.llama import Llama
 
-__all__ = ["Codebook", "fit", "learn_codebook", "load_codebook", "observed"]
+__all__ = ["Codebook", "codebook_of", "fit", "learn_codebook", "load_codebook", "observed"]
 
 KIND, VERSION = "hdspike-codebook", 1
 MOST = 256  # entries: a key's bundle is one byte
@@ -150,14 +150,17 @@ def fit(
 
 def observed(
     model: Llama, windows: NDArray[np.int64]
-) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
-    """The keys of every layer, ``(G, windows·context, d)``, and M = E[q qᵀ] ``(layers, G, d, d)`` of the queries.
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float64], NDArray[np.float64]]:
+    """The keys of every layer, ``(G, windows·context, d)``, and of the queries E[q qᵀ] ``(layers, G, d, d)`` and E[q].
+
+    The mean queries ``(layers, H, d)`` are those of each head, the moments of the heads that share a key head.
 
     Each row of ``windows`` is a text of its own, read with exact softmax attention.
     """
     shape = model.shape
     held: list[list[NDArray[np.float32]]] = [[] for _ in range(shape.layers)]
     moments = np.zeros((shape.layers, shape.key_heads, shape.head_dim, shape.head_dim))
+    means = np.zeros((shape.layers, shape.heads, shape.head_dim))
 
     def watch(
         queries: NDArray[np.float32],
@@ -170,12 +173,13 @@ def observed(
         held[layer].append(keys.copy())
         rows = queries.reshape(shape.key_heads, -1, shape.head_dim)
         moments[layer] += rows.transpose(0, 2, 1) @ rows
+        means[layer] += queries.sum(axis=1, dtype=np.float64)
         return softmax(queries, keys, values, layer=layer, seen=seen)
 
     for window in windows:
         model.hidden(window, watch)
     moments /= windows.size * (shape.heads // shape.key_heads)
-    return [np.concatenate(keys, axis=1) for keys in held], moments
+    return [np.concatenate(keys, axis=1) for keys in held], moments, means / windows.size
 
 
 def learn_codebook(
@@ -206,20 +210,29 @@ def learn_codebook(
         raise ValueError(
             f"windows must hold at least as many tokens as entries, {entries}, got {windows.size}"
         )
-    rng, shape = check.generator(rng), model.shape
-    keys, moments = observed(model, windows)
+    keys, moments, _ = observed(model, windows)
+    return codebook_of(
+        keys, moments if query_aware else None, entries=entries, iterations=iterations, rng=rng
+    )
+
+
+def codebook_of(
+    keys: Any, moments: Any = None, *, entries: int = 16, iterations: int = 12, rng: check.Rng = None
+) -> Codebook:
+    """The codebook of what :func:`observed` found: keys ``(G, n, d)`` of every layer, moments ``(layers, G, d, d)``."""
+    rng = check.generator(rng)
     made = [
         [
             fit(
-                keys[layer][group],
-                moments[layer, group] if query_aware else None,
+                head,
+                None if moments is None else moments[layer][group],
                 entries=entries,
                 iterations=iterations,
                 rng=rng,
             )
-            for group in range(shape.key_heads)
+            for group, head in enumerate(heads)
         ]
-        for layer in range(shape.layers)
+        for layer, heads in enumerate(keys)
     ]
     return Codebook(
         np.array([[transform for transform, _ in row] for row in made]),

@@ -15,9 +15,11 @@ import hdspike
 from hdspike import check, datasets, substrate
 from hdspike.models import Llama, LlamaFile, perplexity, second_half, softmax, windows
 from hdspike.models.attention import Attention
+from hdspike.models.candidates import WEIGHTS
 from hdspike.models.codebook import MOST as MOST_BUNDLES
 from hdspike.models.paired import perplexity_ratio
-from hdspike.models.rules import Options, measured, rule
+from hdspike.models.product import MOST as MOST_LINES
+from hdspike.models.rules import Options, measured, named, rule
 from hdspike.workloads.attend_bill import bills
 
 __all__ = ["MODELS", "Job", "Settings", "load", "run", "validate"]
@@ -28,7 +30,8 @@ MOST_WINDOWS = 8  # where the number was left open
 GENEROUS = 32  # characters taken for each token that is needed, so that a long file is not tokenised whole
 WINNERS = "1%"
 LEARNED = 8192  # tokens of another text that a rule learns from
-LOWEST = {"sinks": 0, "recent": 0, "bits": 1, "candidates": 1, "bundles": 1}  # settings of some rules
+LOWEST = {"sinks": 0, "recent": 0, "bits": 1, "blocks": 1, "lines": 1, "candidates": 1, "bundles": 1}
+SOME = (*LOWEST, "events", "weights")  # settings of some rules
 LARGEST = 2**32
 
 
@@ -39,11 +42,16 @@ class Settings:
     model: str = "smollm2"
     text: str | None = None
     select: str = "kwta"
+    code: str | None = None
     winners: str | None = None
     sinks: int | None = None
     recent: int | None = None
     bits: int | None = None
+    blocks: int | None = None
+    lines: int | None = None
+    events: float | None = None
     candidates: int | None = None
+    weights: str | None = None
     bundles: int | None = None
     learn_from: str | None = None
     context: int = 4096
@@ -51,9 +59,19 @@ class Settings:
     chip: str = "a100-circuit"
     seed: int = 0
 
+    @property
+    def asked(self) -> str:
+        """``select`` and ``code`` as they were given."""
+        return f"select {self.select}" + (f", code {self.code}" if self.code else "")
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that ``select`` and ``code`` ask for."""
+        return named(self.select, self.code)
+
     def options(self) -> Options:
         """As the rule is asked: a share of winners is one of the context; the second half of each window is counted."""
-        given = {name: getattr(self, name) for name in LOWEST if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in SOME if getattr(self, name) is not None}
         winners = check.parse_winners(self.winners or WINNERS, self.context)
         return Options(winners=winners, **given, counted_from=self.context // 2, seed=self.seed)
 
@@ -78,19 +96,24 @@ def validate(settings: Settings) -> None:
     Raises:
         ValueError: naming the setting, its rule and the value.
     """
-    chosen = rule(settings.select)
+    chosen = rule(settings.rule)
     check.integer("seed", settings.seed, low=0)
     context = check.integer("context", settings.context, low=4, high=LARGEST)
     if settings.windows is not None:
         check.integer("windows", settings.windows, low=1, high=LARGEST)
-    for name in ("winners", *LOWEST, "learn_from"):
+    for name in ("winners", *SOME, "learn_from"):
         given = getattr(settings, name)
         if given is not None and name not in (*chosen.takes, *(("learn_from",) if chosen.learns else ())):
-            raise ValueError(
-                f"{name.replace('_', '-')} must be left out with select {settings.select}, got {given}"
-            )
+            raise ValueError(f"{name.replace('_', '-')} must be left out with {settings.asked}, got {given}")
         if given is not None and name in LOWEST:
-            check.integer(name, given, low=LOWEST[name], high=LARGEST)
+            check.integer(name, given, low=LOWEST[name], high=MOST_LINES if name == "lines" else LARGEST)
+    check.one_of("weights", settings.weights or WEIGHTS[0], WEIGHTS)
+    if settings.events is not None and not 0 <= settings.events < LARGEST:
+        raise ValueError(f"events must be at least 0 and below {LARGEST}, got {settings.events}")
+    if settings.candidates is not None and settings.weights not in (None, "softmax"):
+        raise ValueError(
+            f"candidates must be left out with weights {settings.weights}, which score none, got {settings.candidates}"
+        )
     options = settings.options()
     if options.sinks + options.recent > options.winners:
         raise ValueError(
@@ -163,11 +186,16 @@ def load(settings: Settings) -> Job:
             f"context must be at most the {file.shape.context} tokens of {file.path.name}, got {context}"
         )
     energy = bills(
-        file.shape, settings.select, settings.options(), context, _chip(settings.chip), seed=settings.seed
+        file.shape, settings.rule, settings.options(), context, _chip(settings.chip), seed=settings.seed
     )
+    if "blocks" in rule(settings.rule).takes and file.shape.head_dim % settings.options().blocks:
+        raise ValueError(
+            f"blocks must divide the {file.shape.head_dim} numbers of a key of {file.path.name}, "
+            f"got {settings.options().blocks}"
+        )
     source, cut = _windows(file, "text", settings.text, context, settings.windows)
     learned_from = development = None
-    if rule(settings.select).learns:
+    if rule(settings.rule).learns:
         length = min(context, LEARNED)
         learned_from, development = _windows(
             file, "learn-from", settings.learn_from, length, LEARNED // length
@@ -207,7 +235,7 @@ def run(job: Job, *, progress: Callable[[int, int], None] | None = None) -> dict
     ``progress`` is called with how many layers of all windows and rules are done, and how many there are.
     """
     begun = time.perf_counter()
-    plug = rule(job.settings.select).build(job.settings.options(), job.model, job.development)
+    plug = rule(job.settings.rule).build(job.settings.options(), job.model, job.development)
     built_s = time.perf_counter() - begun
     _warm(job, plug)
     plugs: list[Attention] = [softmax] if plug is softmax else [softmax, plug]
@@ -238,7 +266,7 @@ def _numbers(
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     settings, shape = job.settings, job.model.shape
-    chosen, options = rule(settings.select), settings.options()
+    chosen, options = rule(settings.rule), settings.options()
     return {
         "model": {
             "name": settings.model if settings.model in MODELS else job.model.file.path.name,
@@ -250,7 +278,7 @@ def _numbers(
         "context": settings.context,
         "windows": len(job.windows),
         "tokens_judged": int(losses.size),
-        "select": settings.select,
+        "select": settings.rule,
         "what": chosen.what,
         "options": {name: getattr(options, name) for name in chosen.takes},
         "learned_from": job.learned_from,

@@ -14,6 +14,13 @@ __all__ = ["PRECISIONS", "bills", "costs"]
 PRECISIONS = ("bf16", "int8")
 
 
+def _candidates(options: Options, winners: int, context: int) -> int:
+    """Keys scored exactly; none more than win where the weights come from the code."""
+    always = options.sinks + options.recent
+    factor = options.candidates if options.weights == "softmax" else 1
+    return min(context, always + factor * (winners - always))
+
+
 def costs(shape: Shape, select: str, options: Options, context: int, precision: str) -> dict[str, DenseCost]:
     """What the attention of the last of ``context`` tokens counts, in all layers and heads: softmax's, and the rule's.
 
@@ -30,11 +37,22 @@ def costs(shape: Shape, select: str, options: Options, context: int, precision: 
         found["bundles"] = dense.bundled_attention(
             context, shape.head_dim, min(exact, context), options.bundles, **common
         )
+    elif select in ("events", "event-bundles"):
+        bundles = options.bundles if select == "event-bundles" else 0
+        exact = min(max(options.winners - bundles, 1, options.sinks + options.recent), context)
+        found[select] = dense.event_attention(
+            *(context, shape.head_dim, exact, options.blocks, options.lines, options.events),
+            _candidates(options, exact, context),
+            bundles=bundles,
+            scored=options.weights == "softmax",
+            **common,
+        )
     elif select == "signs":
-        always = options.sinks + options.recent
-        many = min(context, always + options.candidates * (options.winners - always))
+        many = _candidates(options, options.winners, context)
         found["signs"] = dense.coded_attention(
-            context, shape.head_dim, options.winners, options.bits, many, **common
+            *(context, shape.head_dim, options.winners, options.bits, many),
+            scored=options.weights == "softmax",
+            **common,
         )
     return {
         name: cost.times(shape.layers * shape.key_heads, unit="token", units=1)

@@ -44,7 +44,9 @@ def _rows(numbers: dict[str, Any]) -> list[tuple[str, str]]:
 
 def print_attend(numbers: dict[str, Any], console: Console) -> None:
     """The numbers of `hdspike attend`, for a reader."""
-    asked = "".join(f", {value:,} {name}" for name, value in numbers["options"].items() if value)
+    given = {name: value for name, value in numbers["options"].items() if value}
+    words = {name: value if isinstance(value, str) else f"{value:,}" for name, value in given.items()}
+    asked = "".join(f", {word} {name}" for name, word in words.items())
     table = Table(
         title=f"{numbers['model']['name']} over {numbers['text']}: {numbers['windows']} window(s) of "
         f"{numbers['context']:,} tokens, {numbers['select']}{asked}; second halves judged",

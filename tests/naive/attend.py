@@ -51,6 +51,12 @@ def bundled_attention(keys, dim, value_dim, winners, bundles, precision, batch, 
     done = Counter(
         winners_attention(keys, dim, value_dim, winners, precision, batch, appended, on_chip, tile)
     )
+    return with_bundles(done, keys, dim, value_dim, winners, bundles, precision, batch, appended, tile)
+
+
+def with_bundles(done, keys, dim, value_dim, winners, bundles, precision, batch, appended, tile=64):
+    """``done`` and every key that did not win through its bundle."""
+    done = Counter(done)
     word = WIDTH[precision]
     product = "macs_int8" if precision == "ternary" else f"macs_{precision}"
     for bundle in range(bundles):
@@ -83,7 +89,7 @@ def bundled_attention(keys, dim, value_dim, winners, bundles, precision, batch, 
 
 
 def coded_attention(
-    keys, dim, value_dim, winners, bits, candidates, precision, batch, appended, on_chip, tile=64
+    keys, dim, value_dim, winners, bits, candidates, precision, batch, appended, on_chip, tile=64, scored=True
 ):
     """Winners among the candidates that codes find."""
     done: Counter[str] = Counter()
@@ -122,7 +128,67 @@ def coded_attention(
                 done["sram_bits"] += 64 if query % tile == 0 else 0
         done["adds_int32"] += choose(keys, candidates) if candidates < keys else 0
         done["adds_int32"] += candidates + choose(candidates, winners) if winners < candidates else 0
-        for candidate in range(candidates):
+        for candidate in range(candidates if scored else 0):
+            fetch("keys", (query * candidates + candidate) % keys, dim)
+            done[product] += dim
+            done["sram_bits"] += word * dim
+        for winner in range(winners):
+            fetch("values", (query * winners + winner) % keys, value_dim)
+            done[product] += value_dim
+            done["sram_bits"] += word * value_dim
+            done["exps"] += 1
+    return {name: total for name, total in done.items() if total}
+
+
+def event_attention(
+    keys, dim, value_dim, winners, blocks, lines, events, candidates, precision, batch, appended, on_chip, tile=64,
+    scored=True,
+):  # fmt: skip
+    """Winners among the candidates that events find."""
+    done: Counter[str] = Counter()
+    word, spent = WIDTH[precision], math.floor(events * keys)
+    product = "macs_int8" if precision == "ternary" else f"macs_{precision}"
+    for _key in range(appended):
+        done["dram_bits_written"] += word * (dim + value_dim) + 32 * blocks
+        for _head in range(batch):
+            done["dram_bits_written"] += 16
+            done[product] += dim  # where its potential rests
+    for many in (appended, batch):
+        for coded in range(many):
+            done[product] += dim * dim + lines * dim  # turned, then laid to each line of each block
+            if coded % tile == 0:
+                done["sram_bits"] += word * (dim * dim + lines * dim)
+    fetched: dict[str, set[int]] = {"keys": set(), "values": set()}
+
+    def fetch(what, place, size):
+        if place not in fetched[what]:
+            fetched[what].add(place)
+            done["dram_bits"] += math.ceil(word * size / 256) * 256
+
+    def choose(of, many):
+        return math.ceil(many * (1 + math.log(of / many))) * math.ceil(math.log2(many + 1))
+
+    for query in range(batch):
+        done["sram_bits"] += word * dim
+        done["sram_bits_written"] += word * value_dim
+        if not on_chip:
+            done["dram_bits"] += word * dim
+            done["dram_bits_written"] += word * value_dim
+        for _key in range(keys):
+            done["dram_bits"] += 16  # its rest comes,
+            done["sram_bits"] += 16
+            done["sram_bits_written"] += 32  # is its potential,
+            done["sram_bits"] += 32  # which is compared in the end
+            done["adds_int32"] += 1 if candidates < keys else 0
+        done["adds_int32"] += blocks * lines
+        done["dram_bits"] += math.ceil(32 * spent / 256) * 256
+        for _event in range(spent):
+            done["sram_bits"] += 32 + 32  # which key, its potential
+            done["sram_bits_written"] += 32
+            done["adds_int32"] += 1
+        done["adds_int32"] += choose(keys, candidates) if candidates < keys else 0
+        done["adds_int32"] += candidates + choose(candidates, winners) if winners < candidates else 0
+        for candidate in range(candidates if scored else 0):
             fetch("keys", (query * candidates + candidate) % keys, dim)
             done[product] += dim
             done["sram_bits"] += word * dim

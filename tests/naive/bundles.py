@@ -31,8 +31,11 @@ def read(scores, values, winners, codes):
     return out, sum(weights[: len(winners)]) / true, total / true, len(rest)
 
 
-def bundled(queries, keys, values, seen, codes, cells, entries, *, sinks=0, recent=0):
-    """``(H, n, d)`` outputs, the two mean masses, winners and bundles read; ``cells(seen)`` is the budget."""
+def bundled(queries, keys, values, seen, codes, cells, entries, *, sinks=0, recent=0, pick=None):
+    """``(H, n, d)`` outputs, the two mean masses, winners and bundles read; ``cells(seen)`` is the budget.
+
+    ``pick(h, i, scores, count)`` finds the winners where they are not the best scores.
+    """
     heads, count, dim = queries.shape
     out, masses, kept, used = np.zeros((heads, count, values.shape[2])), [], 0, 0
     for h in range(heads):
@@ -46,7 +49,8 @@ def bundled(queries, keys, values, seen, codes, cells, entries, *, sinks=0, rece
             ]
             budget = max(cells(n), sinks + recent)
             wanted = n if budget >= n else max(1, sinks + recent, budget - entries)
-            winners = models.winners(scores, sinks, recent, min(n, wanted))
+            wanted = min(n, wanted)
+            winners = pick(h, i, scores, wanted) if pick else models.winners(scores, sinks, recent, wanted)
             out[h, i], head, whole, many = read(scores, values[g], winners, codes[g])
             masses.append((head, whole))
             kept, used = kept + len(winners), used + many

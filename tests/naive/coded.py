@@ -41,6 +41,30 @@ def code_weights(kind, distances, dim, scale):
     return [2 ** min(20, (max(distances) - h) // octave) for h in distances]
 
 
+def answer(far, scores, values, count, *, sinks, recent, candidates, weigh):
+    """One query's output, mass of its winners and of the exact ones; ``far``: how far each key it sees seems.
+
+    With ``candidates`` the winners are the best scores among so many times ``count``; else the nearest, which
+    ``weigh`` weighs by how far they are.
+    """
+    size = len(scores)
+    always = min(sinks + recent, size)
+    wanted = min(size, max(count, always))
+    by_code = sorted(range(size), key=lambda j: (far[j], j))
+    by_score = sorted(range(size), key=lambda j: (-scores[j], j))
+    if candidates:
+        found = chosen(by_code, size, sinks, recent, always + candidates * (wanted - always))
+        won = chosen([j for j in by_score if j in found], size, sinks, recent, wanted)
+        weights = [math.exp(scores[j] - max(scores)) for j in won]
+    else:
+        won = sorted(chosen(by_code, size, sinks, recent, wanted), key=lambda j: (far[j], j))
+        weights = weigh([far[j] for j in won])
+    out = sum(w * values[j].astype(float) for j, w in zip(won, weights, strict=True)) / sum(weights)
+    total = sum(math.exp(s) for s in scores)
+    best = chosen(by_score, size, sinks, recent, wanted)
+    return out, *(sum(math.exp(scores[j]) for j in some) / total for some in (won, best))
+
+
 def attend(
     queries,
     keys,
@@ -78,25 +102,15 @@ def attend(
             asked = signs(query.tolist(), matrix)
             scores = [float(query @ keys[g, j].astype(float)) / math.sqrt(dim) for j in range(size)]
             near = [distance(asked, codes[g][j]) for j in range(size)]
-            always = min(sinks + recent, size)
-            wanted = min(size, max(count(size), always))
-            by_code = sorted(range(size), key=lambda j: (near[j], j))
-            by_score = sorted(range(size), key=lambda j: (-scores[j], j))
-            if kind == "softmax":
-                many = always + candidates * (wanted - always)
-                found = chosen(by_code, size, sinks, recent, many)
-                won = chosen([j for j in by_score if j in found], size, sinks, recent, wanted)
-                weights = [math.exp(scores[j] - max(scores)) for j in won]
-            else:
-                won = sorted(chosen(by_code, size, sinks, recent, wanted), key=lambda j: (near[j], j))
-                scale = beta * math.sqrt(sum(query * query)) / math.sqrt(dim) * sum(norms[g][:size]) / size
-                weights = code_weights(kind, [near[j] for j in won], bits, scale)
-            for j, weight in zip(won, weights, strict=True):
-                out[h, i] += weight * values[g, j].astype(float)
-            out[h, i] /= sum(weights)
-            total = sum(math.exp(s) for s in scores)
-            mass[h, i] = sum(math.exp(scores[j]) for j in won) / total
-            best[h, i] = (
-                sum(math.exp(scores[j]) for j in chosen(by_score, size, sinks, recent, wanted)) / total
+            scale = beta * math.sqrt(sum(query * query)) / math.sqrt(dim) * sum(norms[g][:size]) / size
+            out[h, i], mass[h, i], best[h, i] = answer(
+                near,
+                scores,
+                values[g],
+                count(size),
+                sinks=sinks,
+                recent=recent,
+                candidates=candidates if kind == "softmax" else None,
+                weigh=lambda found, scale=scale: code_weights(kind, found, bits, scale),
             )
     return out, mass, best
