@@ -6,6 +6,10 @@ from typing import Any
 
 import write
 
+from hdspike.models import Shape
+from hdspike.models.rules import Options
+from hdspike.workloads import attend_bill
+
 FIGURES = write.ROOT / "figures"
 
 
@@ -194,6 +198,27 @@ def memory(n: dict[str, Any]) -> str:
     return f"{write.table(*rows)}\n\n" + note(*lines, command="hdspike sim sdm_softmax")
 
 
+def bills() -> str:
+    """Joules of one token's attention in SmolLM2 by rule, at 4,096 keys."""
+    sizes = Shape(30, 576, 1536, 9, 3, 64, 49152, 8192, 1e-5, 1e5, 1.0)  # SmolLM2-135M
+    chip = write.substrate.load("a100-circuit")
+    wanted = {
+        "softmax": ("softmax", {}),
+        "exact winners": ("kwta", {}),
+        "signs, 1,024 bits, 4 candidates": ("signs", {}),
+        "winners and bundles": ("bundles", {}),
+        "events, 0.25 a key": ("events", {"events": 0.25}),
+        "events, 1 a key": ("events", {"events": 1.0}),
+        "events (0.5, 4 candidates) and bundles": ("event-bundles", {}),
+        "events (1, 8 candidates) and bundles": ("event-bundles", {"events": 1.0, "candidates": 8}),
+    }  # fmt: skip
+    rows = [("rule, 41 cells of 4,096 keys", "bf16", "int8")]
+    for label, (select, given) in wanted.items():
+        found = attend_bill.bills(sizes, select, Options(**given), 4096, chip)["bills"]
+        rows.append((label, *(write.si(found[f"{select}_{p}"]["nominal"], "J") for p in attend_bill.PRECISIONS)))
+    return f"{write.table(*rows)}\n\n*Batch 1, circuit ledger, {chip.node}, nominal; sources: `hdspike chip show a100-circuit`.*"
+
+
 BLOCKS = {
     "codes": ("26_event_codes", codes),
     "heads": ("31_heads", heads),
@@ -206,7 +231,7 @@ BLOCKS = {
 
 def blocks() -> dict[str, str]:
     """Every block of the page, from the committed figures' numbers."""
-    return {name: make(read(figure)) for name, (figure, make) in BLOCKS.items()}
+    return {name: make(read(figure)) for name, (figure, make) in BLOCKS.items()} | {"bills": bills()}
 
 
 def main(page: Path = write.ROOT / "docs" / "attention.md") -> None:
