@@ -215,8 +215,11 @@ def bills() -> str:
     rows = [("rule, 41 cells of 4,096 keys", "bf16", "int8")]
     for label, (select, given) in wanted.items():
         found = attend_bill.bills(sizes, select, Options(**given), 4096, chip)["bills"]
-        rows.append((label, *(write.si(found[f"{select}_{p}"]["nominal"], "J") for p in attend_bill.PRECISIONS)))
-    return f"{write.table(*rows)}\n\n*Batch 1, circuit ledger, {chip.node}, nominal; sources: `hdspike chip show a100-circuit`.*"
+        rows.append(
+            (label, *(write.si(found[f"{select}_{p}"]["nominal"], "J") for p in attend_bill.PRECISIONS))
+        )
+    where = f"Batch 1, circuit ledger, {chip.node}, nominal; sources: `hdspike chip show a100-circuit`"
+    return f"{write.table(*rows)}\n\n*{where}.*"
 
 
 BLOCKS = {

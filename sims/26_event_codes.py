@@ -148,10 +148,9 @@ def measure(texts: Texts, context: int, *, quick: bool, seed: int) -> dict[str, 
         some = grid if name == MAIN else grid[2:]
         books[name] = [shares(EventKWTA(winners, book, events=e), texts, sample) for e in some]
         if name == MAIN:
-            always = dict(zip(("sinks", "recent"), (min(a, winners // 2) for a in ALWAYS), strict=True))
-            helped = [
-                shares(EventKWTA(winners, book, events=e, **always), texts, sample) for e in (0.0, 0.25)
-            ]
+            sinks, recent = (min(a, winners // 2) for a in ALWAYS)
+            plugs = (EventKWTA(winners, book, events=e, sinks=sinks, recent=recent) for e in (0.0, 0.25))
+            helped = [shares(plug, texts, sample) for plug in plugs]
     keys = texts[LEARN]
     centre = np.array([keys[layer][1].mean(axis=1, dtype=float) for layer in sorted(keys)])
     bits = BITS[:2] if quick else BITS

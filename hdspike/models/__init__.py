@@ -9,7 +9,9 @@
 ``kwta``        exact k-winner-take-all (``winners``: the k highest of each row, softmax over them)
 ``coded``       winners among ``candidates`` that codes of ``signs`` find
 ``evented``     winners among candidates that events find: inverted lists of the lines of a learned ``product`` codebook
+``stream``      the keys of a context that only grows, searchable as they arrive (``stream_code``, ``stream_keys``)
 ``bundled``     winners, and ``bundles`` of all other keys, which a ``codebook`` learned elsewhere sorts
+``sampled``     keys drawn by their weights, a yardstick; ``deviation`` measures the scores of every head
 ``rules``       these by name, built from what a user asks; ``paired`` compares two on the same tokens
 
 The extra ``models`` brings the packages that read the files. No deep-learning framework is used.
@@ -25,6 +27,8 @@ from hdspike.models.gguf_file import LlamaFile, Shape
 from hdspike.models.kwta import KWTA
 from hdspike.models.llama import Llama
 from hdspike.models.quality import perplexity, second_half, windows
+from hdspike.models.stream import KeyStream
+from hdspike.models.stream_code import StreamCode, learn_stream
 
 __all__ = [
     "KWTA",
@@ -33,11 +37,14 @@ __all__ = [
     "Cache",
     "Codebook",
     "Encoder",
+    "KeyStream",
     "Llama",
     "LlamaFile",
     "Shape",
+    "StreamCode",
     "generate",
     "learn_codebook",
+    "learn_stream",
     "load_codebook",
     "perplexity",
     "second_half",
