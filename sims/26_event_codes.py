@@ -149,6 +149,7 @@ def measure(texts: Texts, context: int, *, quick: bool, seed: int) -> dict[str, 
         books[name] = [shares(EventKWTA(winners, book, events=e), texts, sample) for e in some]
         if name == MAIN:
             sinks, recent = (min(a, winners // 2) for a in ALWAYS)
+            always = {"sinks": sinks, "recent": recent}
             plugs = (EventKWTA(winners, book, events=e, sinks=sinks, recent=recent) for e in (0.0, 0.25))
             helped = [shares(plug, texts, sample) for plug in plugs]
     keys = texts[LEARN]
