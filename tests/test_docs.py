@@ -1,6 +1,7 @@
 """What the documentation shows is what happens: every ``>>>`` of every page is run."""
 
 import doctest
+import importlib
 import re
 from pathlib import Path
 
@@ -25,3 +26,10 @@ def test_the_code_of_the_readme_runs() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) == 2
     exec("\n".join(blocks), {"__name__": "readme"})
+
+
+def test_the_page_of_attention_shows_the_numbers_of_its_figures(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    page = (ROOT / "docs" / "attention.md").read_text(encoding="utf-8")
+    for name, block in importlib.import_module("write_attention").blocks().items():
+        assert f"<!-- numbers:{name} -->\n{block}\n<!-- end -->" in page
