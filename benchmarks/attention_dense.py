@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 __all__ = ["PRECISIONS", "Dense", "agree", "quickest", "torch_or_none", "ways"]
 
 PRECISIONS = ("float32", "bfloat16")
-TOLERANCE = {"float32": 0.01, "bfloat16": 0.15}  # of the outputs, relative, in the mean: a million small values cancel
+TOLERANCE = {
+    "float32": 0.01,
+    "bfloat16": 0.15,
+}  # of the outputs, relative, in the mean: a million small values cancel
 Dense = Callable[[int], Any]
 
 

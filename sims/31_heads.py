@@ -388,7 +388,7 @@ def cause_panel(ax: Any, numbers: dict[str, Any]) -> None:
     ax.set_ylabel("mass lost − that of normal scores (points)")
     found = numbers["contexts"][str(numbers["context"])]["variants"]["no sink"]
     ax.set_title(
-        "No sink: heavier tails than normal lose less\n"
+        f"No sink: heads of heavier tails lose {'less' if found['error_with_kurtosis'] < 0 else 'no less'}\n"
         f"(rank correlation {found['error_with_kurtosis']:.2f}; skewness {found['error_with_skewness']:.2f})"
     )
     ax.legend(loc="upper right")

@@ -32,7 +32,7 @@ from hdspike.models import LlamaFile, perplexity
 from hdspike.models.paired import perplexity_ratio
 from hdspike.models.rules import RULES, Options
 from hdspike.plot.style import COLOURS, figure, note
-from hdspike.workloads.attend import _tokens
+from hdspike.workloads.attend import tokens_of
 from hdspike.workloads.quality_sweep import Asked, Finished, Part, Sweep
 
 SHARES = ("0.25%", "0.5%", "1%", "2%", "5%", "10%")
@@ -109,11 +109,11 @@ def sweep(*, quick: bool, seed: int) -> Sweep:
             needed[genre] = max(needed.get(genre, 0), part.context * (number + 1))
     documents = datasets.load("brown")
     texts = {
-        genre: _tokens(file, "\n".join(one.text for one in documents if one.genre == genre), count)
+        genre: tokens_of(file, "\n".join(one.text for one in documents if one.genre == genre), count)
         for genre, count in needed.items()
     }
     learned = 256 if quick else LEARNED
-    other = _tokens(file, datasets.builtin_text().content, learned)[:learned]
+    other = tokens_of(file, datasets.builtin_text().content, learned)[:learned]
     return Sweep(file.path, texts, other, parts, say=lambda line: print(line, file=sys.stderr, flush=True))
 
 

@@ -323,6 +323,8 @@ BAD = [
     (["--winners", "0"], "winners must be at least 1"),
     (["--winners", "101%"], "winners must be above 0% and at most 100%"),
     (["--winners", "few"], "winners must be a count"),
+    (["--winners", ""], "winners must be a count"),
+    (["--select", "signs", "--weights", ""], "weights must be one of softmax, score"),
     (["--select", "softmax", "--winners", "3"], "winners must be left out with select softmax, got 3"),
     (["--select", "softmax", "--recent", "3"], "recent must be left out with select softmax, got 3"),
     (["--bits", "64"], "bits must be left out with select kwta, got 64"),
@@ -334,6 +336,10 @@ BAD = [
     (["--select", "bundles", "--winners", "4", "--bundles", "0"], "bundles must be at least 1"),
     (
         ["--select", "bundles", "--winners", "4", "--bundles", "2", "--learn-from", "{d}/text.txt"],
+        "learn-from must be another text than the one judged",
+    ),
+    (
+        ["--select", "signs", "--learn-from", "{d}/none/../text.txt"],
         "learn-from must be another text than the one judged",
     ),
     (
@@ -412,7 +418,10 @@ def test_genres_of_brown(call, monkeypatch):
     found = json.loads(call("--text", "brown:news", "--context", "16", "--json", "-")[1])
     assert found["text"] == "brown:news"
     code, _, error = call("--text", "brown:poems", "--context", "16")
-    assert code == 2 and "text must be one of hobbies, news, got 'poems'" in error
+    assert code == 2 and "text must be one of brown:hobbies, brown:news, got 'brown:poems'" in error
+    learned = ("--select", "events", "--learn-from", "brown:poems", "--text", "brown:news", "--context", "16")
+    code, _, error = call(*learned)
+    assert code == 2 and "learn-from must be one of brown:hobbies, brown:news, got 'brown:poems'" in error
 
 
 @given(

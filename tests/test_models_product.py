@@ -157,6 +157,11 @@ def book(**changed):
         (lambda: fit_product(KEYS * np.float32(np.inf), blocks=2, lines=2), ValueError, "keys must be finite"),
         (lambda: fit_product(KEYS, np.eye(3), blocks=2, lines=2), ValueError, "moment must be finite and of shape"),
         (lambda: learn_product([KEYS[None]], means=[1.0]), ValueError, "means must have 3 dimension"),
+        (lambda: learn_product([]), ValueError, "keys must be those of one layer at least"),
+        (lambda: learn_product([KEYS]), ValueError, "keys must have 3 dimension"),
+        (lambda: learn_product([KEYS[None], KEYS[None, :, :1]]), ValueError, "keys must be of the same heads"),
+        (lambda: learn_product([KEYS[None]], np.zeros((2, 1, 1, 1))), ValueError, "moments must have shape"),
+        (lambda: learn_product([KEYS[None]], means=np.zeros((2, 1, 1))), ValueError, "means must have shape"),
     ],
 )  # fmt: skip
 def test_bad_input(call, kind, message):

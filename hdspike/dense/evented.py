@@ -52,6 +52,9 @@ def event_attention(
     - ``sram_bits`` = B·(16·N + 32·S + 32·(N + S) potentials) + w·B·(m·d + k·dv + d) + w·(⌈A/64⌉ + ⌈B/64⌉)·(d² + E·d);
       ``sram_bits_written`` = B·32·(N + S) + w·B·dv
 
+    Left out, as it is a lower bound: the table of the lists, 64·b·E bits of starts and lengths for each key head; that
+    every list begins in a sector of its own; the mean of the silent lines; lists that move as they grow.
+
     Where the code alone weighs the winners nothing is ``scored``: no exact score, no key is read.
     A chip on which each key is a neuron keeps its potential and rest: :mod:`hdspike.schedules` counts that. With
     ``bundles``, besides, what :func:`hdspike.dense.bundled_attention` adds for all other keys.

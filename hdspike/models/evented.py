@@ -51,7 +51,8 @@ class EventSearch:
         self.lists: EventLists = held.lists[group]
         self.rests = held.rests[group, :, :last]
         self.heads = np.repeat(np.arange(heads) % own, count)
-        self.allowances = np.floor(events * seen).astype(np.int64)
+        most = min(events, float(held.book.blocks))  # a key is in no more lists
+        self.allowances = np.floor(most * seen).astype(np.int64)
         self.counts = np.zeros((len(seen), 2), dtype=np.int64)
         self.marks = np.zeros((len(seen), last), dtype=np.bool_) if mark else None
 
@@ -164,7 +165,10 @@ class EventKWTA(CandidateKWTA):
 
     @property
     def touched_fraction(self) -> float:  # type: ignore[override]
-        """Pairs that got an event or an exact score ÷ all; NaN before the plug was used or where not measured."""
+        """Pairs that got an event or were candidates ÷ all; NaN before the plug was used or where not measured.
+
+        Left out is what every key costs: its potential is set to its rest and compared with the threshold.
+        """
         return self.touched / self.cells if self.cells and self.measure else math.nan
 
     def _empty(self, layer: int, heads: int, features: int) -> EventKeys:

@@ -79,7 +79,10 @@ class EventBundled(Bundled):
 
     @property
     def touched_fraction(self) -> float:  # type: ignore[override]
-        """Pairs that got an event or an exact score ÷ all; NaN before the plug was used or where not measured."""
+        """Pairs that got an event or were candidates ÷ all; NaN before the plug was used or where not measured.
+
+        Left out is what every key costs: its potential is set to its rest and compared with the threshold.
+        """
         return self.touched / self.cells if self.cells and self.measure else math.nan
 
     def _match(self, layer: int, keys: NDArray[np.float32], seen: NDArray[np.int64]) -> None:

@@ -33,6 +33,8 @@ def found_shares(
         where nothing spikes.
     """
     seen = checked(queries, keys, keys, seen)
+    if not np.isfinite(queries).all():
+        raise ValueError("queries must be finite numbers")
     factors = [check.integer("multiples", c, low=1) for c in multiples]
     share = len(queries) // len(keys)
     held = plug._empty(layer, len(keys), keys.shape[2])

@@ -103,6 +103,8 @@ class ProductBook:
 
     def keys(self, layer: int, group: int, keys: NDArray[np.float32]) -> NDArray[np.uint8]:
         """The lines ``(N, B)`` of keys ``(N, d)``: the nearest centroid of each block, ties to the lower."""
+        if keys.ndim != 2 or keys.shape[1] != self.dim or not np.isfinite(keys).all():
+            raise ValueError(f"keys must be finite and of shape (N, {self.dim}), got shape {keys.shape}")
         turned = (keys.astype(np.float64) - self.centres[layer, group]) @ self.transforms[layer, group]
         out = np.empty((len(keys), self.blocks), dtype=np.uint8)
         part = self.dim // self.blocks
@@ -257,9 +259,23 @@ def learn_product(
         means: ``(layers, H, d)`` mean queries q̄, or None for 0.
     """
     rng = check.generator(rng)
+    if not len(keys):
+        raise ValueError("keys must be those of one layer at least, got none")
+    keys = [check.array("keys", some, np.float32, ndim=3) for some in keys]
+    shape = (len(keys), len(keys[0]), keys[0].shape[2])
+    if not shape[1] or any((len(some), some.shape[2]) != shape[1:] for some in keys):
+        raise ValueError(
+            f"keys must be of the same heads in every layer, got {[some.shape for some in keys]}"
+        )
+    if moments is not None and np.shape(moments) != (*shape, shape[2]):
+        raise ValueError(f"moments must have shape {(*shape, shape[2])}, got {np.shape(moments)}")
     rests = np.zeros((len(keys), len(keys[0]), 1, keys[0].shape[2]))
     if means is not None:
         means = check.array("means", means, np.float64, ndim=3)
+        if means.shape[::2] != shape[::2] or not means.shape[1] or means.shape[1] % shape[1]:
+            raise ValueError(
+                f"means must have shape {(shape[0], 'H', shape[2])} with H a multiple of {shape[1]}, got {means.shape}"
+            )
         rests = means.reshape(len(keys), len(keys[0]), -1, means.shape[2])
         if moments is not None:
             moments = moments - np.einsum("lgrx,lgry->lgxy", rests, rests) / rests.shape[2]

@@ -22,7 +22,7 @@ from hdspike.models.product import MOST as MOST_LINES
 from hdspike.models.rules import Options, measured, named, rule
 from hdspike.workloads.attend_bill import bills
 
-__all__ = ["MODELS", "Job", "Settings", "load", "run", "validate"]
+__all__ = ["MODELS", "Job", "Settings", "load", "run", "tokens_of", "validate"]
 
 MODELS = ("smollm2",)
 BROWN = "brown:"
@@ -72,7 +72,7 @@ class Settings:
     def options(self) -> Options:
         """As the rule is asked: a share of winners is one of the context; the second half of each window is counted."""
         given = {name: getattr(self, name) for name in SOME if getattr(self, name) is not None}
-        winners = check.parse_winners(self.winners or WINNERS, self.context)
+        winners = check.parse_winners(WINNERS if self.winners is None else self.winners, self.context)
         return Options(winners=winners, **given, counted_from=self.context // 2, seed=self.seed)
 
 
@@ -107,7 +107,7 @@ def validate(settings: Settings) -> None:
             raise ValueError(f"{name.replace('_', '-')} must be left out with {settings.asked}, got {given}")
         if given is not None and name in LOWEST:
             check.integer(name, given, low=LOWEST[name], high=MOST_LINES if name == "lines" else LARGEST)
-    check.one_of("weights", settings.weights or WEIGHTS[0], WEIGHTS)
+    check.one_of("weights", WEIGHTS[0] if settings.weights is None else settings.weights, WEIGHTS)
     if settings.events is not None and not 0 <= settings.events < LARGEST:
         raise ValueError(f"events must be at least 0 and below {LARGEST}, got {settings.events}")
     if settings.candidates is not None and settings.weights not in (None, "softmax"):
@@ -125,10 +125,17 @@ def validate(settings: Settings) -> None:
             f"bundles must be at most {MOST_BUNDLES} and fewer than the {options.winners} winners, "
             f"as which they count, got {options.bundles}"
         )
-    if chosen.learns and settings.learn_from == settings.text:
+    if chosen.learns and _same(settings.learn_from, settings.text):
         raise ValueError(
             f"learn-from must be another text than the one judged, got {settings.text or 'the default'}"
         )
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    """Whether two names are of one text: a file may be named in several ways."""
+    if one is None or other is None or one.startswith(BROWN) or other.startswith(BROWN):
+        return one == other
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def _model_path(name: str) -> Path:
@@ -147,18 +154,18 @@ def _chip(name: str) -> substrate.Substrate:
         raise ValueError(f"chip {name!r} cannot be used: {error}") from error
 
 
-def _text(name: str | None) -> tuple[str, str]:
-    """Where a text is from, and its characters."""
+def _text(name: str | None, setting: str = "text") -> tuple[str, str]:
+    """Where the text that a setting names is from, and its characters."""
     if name is None or not name.startswith(BROWN):
         found = datasets.builtin_text() if name is None else datasets.read_text(name)
         return found.source, found.content
     documents = datasets.load("brown")
     genre = name.removeprefix(BROWN)
-    check.one_of("text", genre, tuple(sorted({document.genre for document in documents})))
+    check.one_of(setting, BROWN + genre, tuple(sorted({BROWN + document.genre for document in documents})))
     return name, "\n".join(document.text for document in documents if document.genre == genre)
 
 
-def _tokens(file: LlamaFile, text: str, needed: int) -> NDArray[np.int64]:
+def tokens_of(file: LlamaFile, text: str, needed: int) -> NDArray[np.int64]:
     """The tokens of ``text``: all of them, or ``needed`` at least where it has so many."""
     tokenizer = file.tokenizer()
     for some in (text[: GENEROUS * needed], text):
@@ -208,8 +215,8 @@ def _windows(
     file: LlamaFile, name: str, text: str | None, context: int, asked: int | None
 ) -> tuple[str, NDArray[np.int64]]:
     """Where a text is from, and so many windows of it."""
-    source, content = _text(text)
-    tokens = _tokens(file, content, (asked or MOST_WINDOWS) * context)
+    source, content = _text(text, name)
+    tokens = tokens_of(file, content, (asked or MOST_WINDOWS) * context)
     whole = len(tokens) // context
     count = min(whole, MOST_WINDOWS) if asked is None else asked
     if not 1 <= count <= whole:

@@ -38,13 +38,15 @@ def _rows(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(
         ("synaptic events per (query, key)", "none: no spikes here" if events is None else f"{events:.3f}")
     )
+    if events is not None:
+        rows.append(("resting potentials read and compared, not among the touched cells", "every key"))
     rows += [(f"seconds, {name}", f"{value:.1f}") for name, value in numbers["seconds"].items()]
     return rows
 
 
 def print_attend(numbers: dict[str, Any], console: Console) -> None:
     """The numbers of `hdspike attend`, for a reader."""
-    given = {name: value for name, value in numbers["options"].items() if value}
+    given = {name: value for name, value in numbers["options"].items() if value or name == "events"}
     words = {name: value if isinstance(value, str) else f"{value:,}" for name, value in given.items()}
     asked = "".join(f", {word} {name}" for name, word in words.items())
     table = Table(
