@@ -356,8 +356,8 @@ def found_by_events(n: dict[str, Any]) -> str:
     points = next(iter(n["books"].values()))
     sure = next(p for p in points if p["mean"][four] - p["half"][four] >= n["aim"])
     return (
-        f"Spikes find {sure['mean'][four]:.3f} ± {sure['half'][four]:.3f} of the exact winners' mass at 4× candidates with "
-        f"{sure['events']:.2f} synaptic events per (query, key). Resting potentials alone, with no event, find "
+        f"Spikes find {sure['mean'][four]:.3f} ± {sure['half'][four]:.3f} of the exact winners' mass at 4× candidates "
+        f"with {sure['events']:.2f} synaptic events per (query, key). Resting potentials alone, with no event, find "
         f"{points[0]['mean'][four]:.3f}."
     )
 
