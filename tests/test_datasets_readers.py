@@ -32,7 +32,8 @@ def test_images_are_read_back(packed, tmp_path):
         b"", b"\0\0\x08", b"\0\0\x09\x01\0\0\0\x00", idx(np.zeros(5, np.uint8))[:-1],
         idx(np.zeros(5, np.uint8)) + b"\0",
         b"\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"\0\0\x08\xff" + bytes(1020),
-        gzip.compress(idx(np.zeros(5, np.uint8)), mtime=0)[:-2], b"\x1f\x8bnothing", gzip.compress(bytes(1 << 27), mtime=0),
+        gzip.compress(idx(np.zeros(5, np.uint8)), mtime=0)[:-2], b"\x1f\x8bnothing",
+        gzip.compress(bytes(1 << 27), mtime=0),
     ],
 )  # fmt: skip
 def test_a_bad_image_file(blob, tmp_path):
