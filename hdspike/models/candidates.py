@@ -17,7 +17,7 @@ from hdspike.jit import spread
 from hdspike.models.attention import checked, finite, row_blocks, score_blocks
 from hdspike.models.kwta import KWTA
 from hdspike.models.picked import _mix, _score
-from hdspike.models.winners import _select
+from hdspike.models.winners import _select, widened
 from hdspike.network import Outcome
 
 __all__ = ["WEIGHTS", "CandidateKWTA", "HeldKeys", "Search"]
@@ -180,9 +180,8 @@ class CandidateKWTA(KWTA):
     ) -> NDArray[np.float32]:
         """The outputs of one block of queries, counted."""
         kept = self.counts(limit)
-        always = np.minimum(self.sinks + self.recent, kept)
         factor = self.candidates if self.weights == "softmax" else 1
-        many = np.minimum(always + factor * (kept - always), limit)
+        many = widened(limit, kept, factor, self.sinks, self.recent)
         block = block * np.float32(block.shape[1] ** -0.5)
         places = np.zeros((len(limit), int(many.max())), dtype=np.int32)
         out = np.empty((len(limit), values.shape[1]), dtype=np.float32)
@@ -222,9 +221,8 @@ class CandidateKWTA(KWTA):
         """The winners among candidates in ascending order, by their exact scores, and their softmax weights."""
         finite(found.max(axis=1))
         chosen = np.zeros((len(kept), int(kept.max())), dtype=np.int32)
-        _select(
-            found, many, kept, self.sinks, self.recent, chosen
-        )  # always-on keys are the outermost candidates
+        # always-on keys are the outermost candidates
+        _select(found, many, kept, self.sinks, self.recent, chosen)
         return np.take_along_axis(places, chosen, 1), _softmax(np.take_along_axis(found, chosen, 1), kept)
 
     def _nearest(

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from hdspike.models.candidates import CandidateKWTA
 from hdspike.models.evented_lists import UNIT, EventKeys, EventLists
 from hdspike.models.evented_spikes import MOST, deliver
+from hdspike.models.kwta import KWTA
 from hdspike.models.product import ProductBook
 
-__all__ = ["EventKWTA"]
+__all__ = ["EventCounts", "EventKWTA", "EventSearch"]
 
 SPAN = 176  # sixteenths of a nat: 16 doublings of e^s, 11 for each
 
@@ -82,7 +83,49 @@ class EventSearch:
         return events, spikes, int(self.marks[counted].sum()) + int((scored & ~lifted).sum())
 
 
-class EventKWTA(CandidateKWTA):
+class EventCounts(KWTA):
+    """What plugs share whose winners are found by events: what a query may spend, and what was spent."""
+
+    def _allow(self, book: ProductBook, events: float) -> None:
+        if not isinstance(book, ProductBook):
+            raise TypeError(f"book must be a ProductBook, got {type(book).__name__}")
+        self.book = book
+        self.events = float(events)
+        if not (math.isfinite(self.events) and self.events >= 0):
+            raise ValueError(f"events must be a finite number of at least 0, got {events}")
+
+    def reset(self) -> None:
+        """Counts from zero; the codes stay."""
+        super().reset()
+        self.synaptic_events = self.spikes = self.touched = 0
+
+    @property
+    def synaptic_events_per_query_key(self) -> float:
+        """Synaptic events ÷ pairs of a query and a key that it sees; NaN before the plug was used."""
+        return self.synaptic_events / self.cells if self.cells else math.nan
+
+    @property
+    def touched_fraction(self) -> float:  # type: ignore[override]
+        """Pairs that got an event or were candidates ÷ all; NaN before the plug was used or where not measured.
+
+        Left out is what every key costs: its potential is set to its rest and compared with the threshold.
+        """
+        return self.touched / self.cells if self.cells and self.measure else math.nan
+
+    def _searched(
+        self,
+        search: EventSearch,
+        places: NDArray[np.int32],
+        many: NDArray[np.int64],
+        counted: NDArray[np.bool_],
+    ) -> None:
+        events, spikes, touched = search.spent(places, many, counted)
+        self.synaptic_events += events
+        self.spikes += spikes
+        self.touched += touched
+
+
+class EventKWTA(EventCounts, CandidateKWTA):
     """An attention plug: k-winner-take-all among the keys that a query's events lift the highest.
 
     With ``weights="softmax"`` the ``candidates``·k keys of the highest potentials are scored exactly, the k best of
@@ -135,12 +178,7 @@ class EventKWTA(CandidateKWTA):
         counted_from: int = 0,
         measure: bool = True,
     ) -> None:
-        if not isinstance(book, ProductBook):
-            raise TypeError(f"book must be a ProductBook, got {type(book).__name__}")
-        self.book = book
-        self.events = float(events)
-        if not (math.isfinite(self.events) and self.events >= 0):
-            raise ValueError(f"events must be a finite number of at least 0, got {events}")
+        self._allow(book, events)
         super().__init__(
             winners,
             candidates=candidates,
@@ -152,24 +190,6 @@ class EventKWTA(CandidateKWTA):
             counted_from=counted_from,
             measure=measure,
         )
-
-    def reset(self) -> None:
-        """Counts from zero; the codes stay."""
-        super().reset()
-        self.synaptic_events = self.spikes = self.touched = 0
-
-    @property
-    def synaptic_events_per_query_key(self) -> float:
-        """Synaptic events ÷ pairs of a query and a key that it sees; NaN before the plug was used."""
-        return self.synaptic_events / self.cells if self.cells else math.nan
-
-    @property
-    def touched_fraction(self) -> float:  # type: ignore[override]
-        """Pairs that got an event or were candidates ÷ all; NaN before the plug was used or where not measured.
-
-        Left out is what every key costs: its potential is set to its rest and compared with the threshold.
-        """
-        return self.touched / self.cells if self.cells and self.measure else math.nan
 
     def _empty(self, layer: int, heads: int, features: int) -> EventKeys:
         if not 0 <= layer < self.book.layers:
@@ -195,15 +215,3 @@ class EventKWTA(CandidateKWTA):
                 f"queries must be of {heads} heads for each key head as the codebook is, got {len(queries)}"
             )
         return EventSearch(held, group, queries, limit, last, events=self.events, mark=self.measure)
-
-    def _searched(
-        self,
-        search: EventSearch,
-        places: NDArray[np.int32],
-        many: NDArray[np.int64],
-        counted: NDArray[np.bool_],
-    ) -> None:
-        events, spikes, touched = search.spent(places, many, counted)
-        self.synaptic_events += events
-        self.spikes += spikes
-        self.touched += touched

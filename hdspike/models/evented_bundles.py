@@ -1,7 +1,5 @@
 """Winners that events find, and bundles of the other keys: no score is computed but those of a few candidates."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,15 +7,15 @@ from hdspike import check
 from hdspike.models.bundled import Bundled, Picker
 from hdspike.models.bundles import Bundles
 from hdspike.models.codebook import Codebook
-from hdspike.models.evented import EventSearch
+from hdspike.models.evented import EventCounts, EventSearch
 from hdspike.models.evented_lists import EventKeys
 from hdspike.models.product import ProductBook
-from hdspike.models.winners import _select
+from hdspike.models.winners import _select, widened
 
 __all__ = ["EventBundled"]
 
 
-class EventBundled(Bundled):
+class EventBundled(EventCounts, Bundled):
     """An attention plug for a decoder: as :class:`hdspike.models.Bundled`, with the winners of :class:`EventKWTA`.
 
     A key that no event lifts is read through its bundle, as are all that do not win. All scores are computed here all
@@ -55,12 +53,7 @@ class EventBundled(Bundled):
         counted_from: int = 0,
         measure: bool = True,
     ) -> None:
-        if not isinstance(book, ProductBook):
-            raise TypeError(f"book must be a ProductBook, got {type(book).__name__}")
-        self.book = book
-        self.events = float(events)
-        if not (math.isfinite(self.events) and self.events >= 0):
-            raise ValueError(f"events must be a finite number of at least 0, got {events}")
+        self._allow(book, events)
         self.candidates = check.integer("candidates", candidates, low=1)
         super().__init__(
             winners, codebook, sinks=sinks, recent=recent, counted_from=counted_from, measure=measure
@@ -70,20 +63,7 @@ class EventBundled(Bundled):
     def reset(self) -> None:
         """Counts from zero. What is held of the keys stays: whether it fits is seen from those of the next call."""
         super().reset()
-        self.synaptic_events = self.spikes = self.touched = self.rescored = 0
-
-    @property
-    def synaptic_events_per_query_key(self) -> float:
-        """Synaptic events ÷ pairs of a query and a key that it sees; NaN before the plug was used."""
-        return self.synaptic_events / self.cells if self.cells else math.nan
-
-    @property
-    def touched_fraction(self) -> float:  # type: ignore[override]
-        """Pairs that got an event or were candidates ÷ all; NaN before the plug was used or where not measured.
-
-        Left out is what every key costs: its potential is set to its rest and compared with the threshold.
-        """
-        return self.touched / self.cells if self.cells and self.measure else math.nan
+        self.rescored = 0
 
     def _match(self, layer: int, keys: NDArray[np.float32], seen: NDArray[np.int64]) -> None:
         super()._match(layer, keys, seen)
@@ -124,8 +104,7 @@ class EventBundled(Bundled):
         """The best of the candidates that events have found."""
         held = self._lists[layer]
         search = EventSearch(held, group, asked, seen, int(seen.max()), events=self.events, mark=self.measure)
-        always = np.minimum(self.sinks + self.recent, kept)
-        many = np.minimum(always + self.candidates * (kept - always), seen)
+        many = widened(seen, kept, self.candidates, self.sinks, self.recent)
         places = np.zeros((len(seen), int(many.max())), dtype=np.int32)
         self._asked = search, places, many
 
@@ -152,7 +131,4 @@ class EventBundled(Bundled):
         search, places, many = self._asked
         counted = seen > self.counted_from
         self.rescored += int(many[counted].sum())
-        events, spikes, touched = search.spent(places, many, counted)
-        self.synaptic_events += events
-        self.spikes += spikes
-        self.touched += touched
+        self._searched(search, places, many, counted)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.models.attention import checked, finite, score_blocks
 from hdspike.models.candidates import CandidateKWTA
-from hdspike.models.winners import _select
+from hdspike.models.winners import _select, widened
 
 __all__ = ["found_shares"]
 
@@ -46,7 +46,6 @@ def found_shares(
         heads = slice(group * share, (group + 1) * share)
         search = plug._search(held, group, queries[heads, part], limit, int(limit.max()))
         near, kept = search.near(0, len(limit)), plug.counts(limit)
-        always = np.minimum(plug.sinks + plug.recent, kept)
         best = scores.max(axis=1, keepdims=True)
         finite(best)
         weights = np.exp((scores - best).astype(np.float64))
@@ -69,7 +68,7 @@ def found_shares(
 
         most[heads, part] = mass(scores, kept, limit, None).reshape(share, -1)
         for i, factor in enumerate(factors):
-            many = np.minimum(always + factor * (kept - always), limit)
+            many = widened(limit, kept, factor, plug.sinks, plug.recent)
             _select(near, limit, many, plug.sinks, plug.recent, places)
             picked = np.take_along_axis(scores, places, 1)
             found[heads, part, i] = mass(picked, kept, many, places).reshape(share, -1)

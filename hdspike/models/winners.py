@@ -10,7 +10,7 @@ from hdspike import check
 from hdspike.jit import kernel
 from hdspike.models.attention import finite
 
-__all__ = ["budget", "select_winners", "weigh_winners"]
+__all__ = ["budget", "select_winners", "weigh_winners", "widened"]
 
 SAMPLE = 256  # scores of a row from which the bar of its winners is guessed
 
@@ -132,6 +132,14 @@ def _select(scores, seen, counts, sinks, recent, winners):
 def budget(seen: NDArray[np.int64], counts: NDArray[np.int64], sinks: int, recent: int) -> NDArray[np.int64]:
     """Keys that each query keeps: its count, no fewer than the always-on ones, no more than it sees."""
     return np.minimum(np.maximum(counts, sinks + recent), seen)
+
+
+def widened(
+    seen: NDArray[np.int64], kept: NDArray[np.int64], factor: int, sinks: int, recent: int
+) -> NDArray[np.int64]:
+    """Candidates of each query: its always-on keys and ``factor`` for each other winner, no more than it sees."""
+    always = np.minimum(sinks + recent, kept)
+    return np.minimum(always + factor * (kept - always), seen)
 
 
 def select_winners(
