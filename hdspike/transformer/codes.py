@@ -70,11 +70,12 @@ def new_codes(letters: NDArray[np.bool_], settings: Settings) -> Codes:
 
 
 @kernel
-def _codes(codes, tokens, start, reaches, synapses, lines, out):
-    """Write the code of positions ``start + i`` into ``out[i]``; returns the additions.
+def _codes(codes, tokens, start, reaches, lines, out):
+    """Write the code of position t = ``start + i`` into ``out[:, t mod R]`` (heads, R, m); returns the additions.
 
     ``reaches``: of each head, negative for a words head.
     """
+    ring, synapses = out.shape[1] - 1, out.shape[2]
     residual = codes.residual
     depth, period, blocks = residual.shape[0] - 1, residual.shape[1], residual.shape[2]
     mask, around = lines - 1, period - 1
@@ -108,7 +109,7 @@ def _codes(codes, tokens, start, reaches, synapses, lines, out):
                         line += np.int64(codes.words[word, b]) * role
                         role *= ROLE
                         added += 1
-                out[i, b] = line & mask
+                out[h, t & ring, b - h * synapses] = line & mask
     return added
 
 

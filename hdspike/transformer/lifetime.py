@@ -161,15 +161,13 @@ def _remember(lifetime, window, start, count, low, high, delay, learn, needed, s
     Adds events, rows fired, counters written, rows recruited and replaced to ``seen`` (heads, 5).
     """
     ring = len(window.values) - 1
-    synapses = lifetime.tags.shape[1]
     for h in range(low, high):
+        codes = window.codes[h]
         for i in range(count):
             t = start + i
             old = t - delay
             if learn and old >= 0:
-                code = window.codes[old & ring, h * synapses : (h + 1) * synapses]
-                _store(lifetime, h, code, window.values[old & ring], needed, seen)
-            code = window.codes[t & ring, h * synapses : (h + 1) * synapses]
+                _store(lifetime, h, codes[old & ring], window.values[old & ring], needed, seen)
             spikes.distinct[i, h] = _recall(
-                lifetime, h, code, needed, spikes.symbols[i, h], spikes.counts[i, h], seen
+                lifetime, h, codes[t & ring], needed, spikes.symbols[i, h], spikes.counts[i, h], seen
             )

@@ -192,11 +192,8 @@ class SpikingTransformer:
         config, start, count = self.settings, self.read_so_far, len(tokens)
         ring = len(self.window.values) - 1
         reaches = np.array([h.reach if h.kind == SUFFIX else -h.reach for h in config.heads], dtype=np.int64)
-        codes = np.empty((count, config.blocks), dtype=np.uint16)
-        added = _c._codes(self.codes, tokens, start, reaches, config.synapses, config.lines, codes)
-        places = np.arange(start, start + count) & ring
-        self.window.codes[places] = codes
-        self.window.values[places - 1 & ring] = tokens
+        added = _c._codes(self.codes, tokens, start, reaches, config.lines, self.window.codes)
+        self.window.values[np.arange(start - 1, start + count - 1) & ring] = tokens
         heads = len(config.heads)
         raced = np.zeros((heads, 3), dtype=np.int64)
         stored = np.zeros((heads, 5), dtype=np.int64)
@@ -206,7 +203,7 @@ class SpikingTransformer:
             seen = np.full(len(self.symbols), -1, dtype=np.int64)
             _w._attend(
                 self.window,
-                *(start, count, low, high, config.synapses, config.needed, config.window, config.winners),
+                *(start, count, low, high, config.needed, config.window, config.winners),
                 *(heard, seen, raced),
             )
             _l._remember(

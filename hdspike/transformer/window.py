@@ -29,13 +29,13 @@ class Window(NamedTuple):
     """The keys of the last W positions; the ring holds R ≥ W + SPAN of them, position t at t mod R."""
 
     codes: NDArray[np.uint16]
-    """(R, B) the line of each block."""
+    """(heads, R, m) the lines of each head's code."""
     values: NDArray[np.uint16]
     """(R,) the symbol after each position."""
     older: NDArray[np.int32]
-    """(R, B) the key before this one on the same line."""
+    """(heads, R, m) the key before this one on the same line."""
     newest: NDArray[np.int32]
-    """(B, E) the newest key on each line, −1 for none."""
+    """(heads, m, E) the newest key on each line, −1 for none."""
 
 
 class Spikes(NamedTuple):
@@ -52,11 +52,12 @@ class Spikes(NamedTuple):
 def new_window(settings: Settings) -> Window:
     """A window that has read nothing."""
     ring = 1 << (settings.window + SPAN - 1).bit_length()
+    heads, synapses = len(settings.heads), settings.synapses
     return Window(
-        np.zeros((ring, settings.blocks), dtype=np.uint16),
+        np.zeros((heads, ring, synapses), dtype=np.uint16),
         np.zeros(ring, dtype=np.uint16),
-        np.full((ring, settings.blocks), -1, dtype=np.int32),
-        np.full((settings.blocks, settings.lines), -1, dtype=np.int32),
+        np.full((heads, ring, synapses), -1, dtype=np.int32),
+        np.full((heads, synapses, settings.lines), -1, dtype=np.int32),
     )
 
 
@@ -70,20 +71,21 @@ def new_spikes(heads: int, most: int) -> Spikes:
 
 
 @kernel
-def _attend(window, start, count, low, high, synapses, needed, span, winners, spikes, seen, heads_seen):
+def _attend(window, start, count, low, high, needed, span, winners, spikes, seen, heads_seen):
     """Heads ``low … high − 1`` attend from positions ``start … start + count − 1``, then add their keys.
 
     ``span``: W. ``seen`` (V,) is scratch of −1. Adds events, keys touched and keys fired to ``heads_seen`` (heads, 3).
     """
     ring = len(window.values) - 1
+    synapses = window.codes.shape[2]
     at = np.empty(synapses, dtype=np.int64)
     for h in range(low, high):
-        first = h * synapses
+        codes, older, newest = window.codes[h], window.older[h], window.newest[h]
         for i in range(count):
             t = start + i
             oldest = max(t - span, 0)
             for b in range(synapses):
-                at[b] = window.newest[first + b, window.codes[t & ring, first + b]]
+                at[b] = newest[b, codes[t & ring, b]]
             fired = 0
             distinct = 0
             while fired < winners:
@@ -96,7 +98,7 @@ def _attend(window, start, count, low, high, synapses, needed, span, winners, sp
                 for b in range(synapses):
                     if at[b] == key:
                         got += 1
-                        at[b] = window.older[key & ring, first + b]
+                        at[b] = older[key & ring, b]
                 heads_seen[h, EVENTS] += got
                 heads_seen[h, TOUCHED] += 1
                 if got >= needed:
@@ -114,7 +116,7 @@ def _attend(window, start, count, low, high, synapses, needed, span, winners, sp
             spikes.distinct[i, h] = distinct
             for place in range(distinct):
                 seen[spikes.symbols[i, h, place]] = -1
-            for b in range(first, first + synapses):
-                line = window.codes[t & ring, b]
-                window.older[t & ring, b] = window.newest[b, line]
-                window.newest[b, line] = t
+            for b in range(synapses):
+                line = codes[t & ring, b]
+                older[t & ring, b] = newest[b, line]
+                newest[b, line] = t
