@@ -6,6 +6,9 @@ from typing import Any
 
 import click
 
+from hdspike import output
+from hdspike.writing import commands
+
 __all__ = ["main"]
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -112,12 +115,12 @@ def design(file: str | None, **request: Any) -> None:
     from hdspike.design import design as smallest
     from hdspike.design import table
 
-    _check_json(file)
+    output.check_json(file)
     with Console(stderr=True).status("searching the smallest codes"):
         made = smallest(**request)
-    if not _write_json(file, made):
+    if not output.write_json(file, made):
         return
-    console = _console()
+    console = output.console()
     console.print(table(made))
     for code, reason in made["impossible"].items():
         console.print(f"{code} is left out: {reason}")
@@ -190,7 +193,7 @@ def attend(file: str | None, **options: Any) -> None:
     from hdspike.workloads import attend as job
     from hdspike.workloads import attend_screen, screen
 
-    _check_json(file)
+    output.check_json(file)
     settings = job.Settings(**options)
     job.validate(settings)
     console = Console(stderr=True, highlight=False)
@@ -198,8 +201,12 @@ def attend(file: str | None, **options: Any) -> None:
         made = job.load(settings)
     with screen.Steps(console, "layer") as progress:
         found = job.run(made, progress=progress)
-    if _write_json(file, found):
-        attend_screen.print_attend(found, _console())
+    if output.write_json(file, found):
+        attend_screen.print_attend(found, output.console())
+
+
+for command in (commands.train, commands.generate, commands.evaluate):
+    cli.add_command(command)
 
 
 @cli.group()
@@ -245,7 +252,7 @@ def list_chips() -> None:
     """List the substrates that come with hdspike: name, kind, node, ledger, title."""
     from hdspike.substrate import sheet
 
-    console = _console()
+    console = output.console()
     console.print(sheet.listing())
     console.print(sheet.absent())
 
@@ -261,56 +268,13 @@ def show(name: str, file: str | None) -> None:
     from hdspike import substrate
     from hdspike.substrate import sheet
 
-    _check_json(file)
+    output.check_json(file)
     chip = substrate.load(name)
-    if not _write_json(file, chip.as_json()):
+    if not output.write_json(file, chip.as_json()):
         return
-    console = _console()
+    console = output.console()
     for part in sheet.sheet(chip):
         console.print(part)
-
-
-def _check_json(file: str | None) -> None:
-    """Nothing, if JSON can be written to ``file``, said before any work."""
-    import os
-    from pathlib import Path
-
-    if file in (None, "-"):
-        return
-    place = Path(str(file)).absolute()
-    if not place.parent.is_dir():
-        raise ValueError(f"json must be a file in an existing folder, got {file}")
-    if place.is_dir():
-        raise ValueError(f"json must be a file, it is a folder: {file}")
-    if not os.access(place.parent, os.W_OK):
-        raise ValueError(f"json must be a file in a folder that can be written, got {file}")
-
-
-def _write_json(file: str | None, numbers: Any) -> bool:
-    """Write ``numbers`` to ``file``, or for ``-`` to the screen; whether tables are to be shown too."""
-    import json
-
-    from hdspike.files import write_text
-
-    if file is None:
-        return True
-    text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if file == "-":
-        click.echo(text, nl=False)
-        return False
-    write_text(file, text)
-    return True
-
-
-def _console() -> Any:
-    """Standard output: as wide as the terminal or, away from one, as COLUMNS says."""
-    import os
-
-    from rich.console import Console
-
-    columns = os.environ.get("COLUMNS", "")
-    wanted = int(columns) if columns.isdecimal() else 0
-    return Console(highlight=False, width=None if sys.stdout.isatty() else wanted or 118)
 
 
 @chip.command(name="run")
@@ -372,7 +336,7 @@ def run_chip(
     from hdspike.events.export import SUFFIXES
     from hdspike.workloads import job, screen
 
-    _check_json(file)
+    output.check_json(file)
     for name, given in (("checkpoint", checkpoint), ("export", export)):
         if given not in (None, "-") and not Path(str(given)).absolute().parent.is_dir():
             raise ValueError(f"{name} must be a file in an existing folder, got {given}")
@@ -419,7 +383,7 @@ def run_chip(
     if export is not None:
         for path in activity.export(export):
             console.print(f"wrote {path}")
-    if not _write_json(file, found):
+    if not output.write_json(file, found):
         return
     screen.print_run(found)
 

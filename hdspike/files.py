@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load_array", "save_array", "write_all", "write_bytes", "write_text"]
+__all__ = ["load_array", "replacing", "save_array", "write_all", "write_bytes", "write_text"]
 
 ARRAY, ARRAY_VERSION = "hdspike-array", 1
 ALIGN = 4096  # the array begins on a page
@@ -52,7 +52,7 @@ def write_all(folder: str | Path, contents: Mapping[str, bytes]) -> None:
 
 
 @contextmanager
-def _replacing(path: str | Path) -> Iterator[IO[bytes]]:
+def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     """A temporary file beside ``path`` that takes its name once all of it is written, or goes."""
     target = Path(path)
     if target.is_dir():
@@ -86,7 +86,7 @@ def save_array(path: str | Path, array: Any, **meta: Any) -> None:
     kind = dtype.newbyteorder("<").str
     if kind not in DTYPES:
         raise TypeError(f"array must hold booleans, integers or floats, got dtype {dtype}")
-    with _replacing(path) as file:
+    with replacing(path) as file:
         file.write(b" " * ALIGN)
         written = 0
         for block in blocks:

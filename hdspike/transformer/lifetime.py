@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike.jit import kernel
-from hdspike.transformer.settings import Settings
+from hdspike.transformer.settings import WINDOW, Settings
 
 __all__ = ["Lifetime", "new_lifetime"]
 
@@ -40,10 +40,10 @@ class Lifetime(NamedTuple):
 
 
 def new_lifetime(settings: Settings) -> Lifetime:
-    """Nothing is remembered."""
+    """Nothing is remembered. No rows where the window is the only memory."""
     shapes = np.zeros((len(settings.heads), 4), dtype=np.int64)
     rows = synapses = 0
-    for h, head in enumerate(settings.heads):
+    for h, head in enumerate(settings.heads if settings.memories != WINDOW else ()):
         shapes[h] = [rows, head.rows, synapses, head.fan_out]
         rows += settings.lines * head.rows
         synapses += settings.lines * head.rows * head.fan_out

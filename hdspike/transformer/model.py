@@ -13,7 +13,7 @@ from hdspike.transformer import codes as _c
 from hdspike.transformer import lifetime as _l
 from hdspike.transformer import votes as _v
 from hdspike.transformer import window as _w
-from hdspike.transformer.settings import SUFFIX, Settings
+from hdspike.transformer.settings import LIFETIME, SUFFIX, WINDOW, Settings
 
 __all__ = ["Prediction", "SpikingTransformer"]
 
@@ -58,6 +58,8 @@ class SpikingTransformer:
             raise TypeError(f"symbols must be a str, not {type(symbols).__name__}")
         if not symbols or len(set(symbols)) != len(symbols):
             raise ValueError(f"symbols must be different characters, at least one, got {symbols!r}")
+        if not isinstance(settings, Settings | None):
+            raise TypeError(f"settings must be Settings or None, not {type(settings).__name__}")
         self.symbols = symbols
         self.settings = settings if settings is not None else Settings()
         heads = self.settings.heads
@@ -111,7 +113,8 @@ class SpikingTransformer:
             if progress is not None:
                 progress(len(part.bits))
         said = _joined(parts)
-        self.sharp = int(_v.SHARPS[int(np.argmin(self.lost))])
+        if self.lost.any():
+            self.sharp = int(_v.SHARPS[int(np.argmin(self.lost))])
         return said
 
     def read(self, text: Any, *, streaming: bool = False) -> Prediction:
@@ -143,30 +146,40 @@ class SpikingTransformer:
         Raises:
             ValueError: an empty prompt, unknown characters, or a temperature below 0.
         """
+        return "".join(self.writing(length, prompt=prompt, rng=rng, temperature=temperature))
+
+    def writing(
+        self, length: int, *, prompt: Any = None, rng: check.Rng = None, temperature: float = 1.0
+    ) -> Iterator[str]:
+        """The symbols of :meth:`generate` as they come; its arguments are checked at once."""
         check.integer("length", length, low=0)
+        if not isinstance(temperature, int | float):
+            raise TypeError(f"temperature must be a number, not {type(temperature).__name__}")
         if not 0 <= temperature < float("inf"):
             raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
-        draw = check.generator(rng)
+        given = None if prompt is None else self.tokens(prompt, "prompt")
+        if given is not None and not given.size:
+            raise ValueError("prompt must have at least one symbol, it is empty")
+        return self._write(length, given, check.generator(rng), temperature)
+
+    def _write(
+        self, length: int, prompt: NDArray[np.int64] | None, draw: np.random.Generator, temperature: float
+    ) -> Iterator[str]:
         twin = self.copy(shared=True)
         if prompt is not None:
-            given = self.tokens(prompt, "prompt")
-            if not given.size:
-                raise ValueError("prompt must have at least one symbol, it is empty")
-            for _ in twin._spans(given, learn=False):
+            for _ in twin._spans(prompt, learn=False):
                 pass
         if temperature > 0:
-            twin.sharp = min(round(self.sharp / temperature), 1 << 30)
-        written = []
+            twin.sharp = round(min(self.sharp / temperature, 1 << 30))
         for _ in range(length):
             q = twin.next()
             if temperature > 0:
                 symbol = int(np.searchsorted(np.cumsum(q), draw.integers(int(q.sum())), side="right"))
             else:
                 symbol = int(q.argmax())
-            written.append(self.symbols[symbol])
+            yield self.symbols[symbol]
             twin._absorb(np.array([symbol], dtype=np.int64), learn=False)
             twin._shift(1)
-        return "".join(written)
 
     def copy(self, *, shared: bool = False) -> "SpikingTransformer":
         """A model that goes on from here by itself. ``shared``: what only learning changes is not copied."""
@@ -194,6 +207,7 @@ class SpikingTransformer:
         reaches = np.array([h.reach if h.kind == SUFFIX else -h.reach for h in config.heads], dtype=np.int64)
         added = _c._codes(self.codes, tokens, start, reaches, config.lines, self.window.codes)
         self.window.values[np.arange(start - 1, start + count - 1) & ring] = tokens
+        self._sent(start, count)
         heads = len(config.heads)
         raced = np.zeros((heads, 3), dtype=np.int64)
         stored = np.zeros((heads, 5), dtype=np.int64)
@@ -201,16 +215,18 @@ class SpikingTransformer:
 
         def work(low: int, high: int) -> None:
             seen = np.full(len(self.symbols), -1, dtype=np.int64)
-            _w._attend(
-                self.window,
-                *(start, count, low, high, config.needed, config.window, config.winners),
-                *(heard, seen, raced),
-            )
-            _l._remember(
-                self.lifetime,
-                self.window,
-                *(start, count, low, high, config.waits, learn, config.needed, recalled, stored),
-            )
+            if config.memories != LIFETIME:
+                _w._attend(
+                    self.window,
+                    *(start, count, low, high, config.needed, config.window, config.winners),
+                    *(heard, seen, raced),
+                )
+            if config.memories != WINDOW:
+                _l._remember(
+                    self.lifetime,
+                    self.window,
+                    *(start, count, low, high, config.waits, learn, config.needed, recalled, stored),
+                )
 
         spread(work, heads)
         self.read_so_far += count
@@ -222,6 +238,9 @@ class SpikingTransformer:
             **dict(zip(names, map(int, raced.sum(axis=0)), strict=True)),
             **dict(zip(more, map(int, stored.sum(axis=0)), strict=True)),
         }
+
+    def _sent(self, start: int, count: int) -> None:
+        """The codes of positions ``start …`` are on their way to both memories: nothing befalls them here."""
 
     def _predict(self, tokens: NDArray[np.int64], counts: dict[str, int], *, learn: bool) -> Prediction:
         """Votes for each of ``tokens``, from the spikes of the position before it."""

@@ -8,6 +8,7 @@ from hdspike import check
 __all__ = ["HEADS", "SUFFIX", "WORDS", "Head", "Settings"]
 
 SUFFIX, WORDS = "suffix", "words"
+BOTH, WINDOW, LIFETIME = MEMORIES = ("both", "window", "lifetime")
 LARGEST_LINES = 1 << 16
 DEEPEST = 16
 """Layers: 2¹⁶ symbols of reach."""
@@ -66,6 +67,7 @@ class Settings:
         winners: k, the keys of the window that fire, the newest first.
         delay: how many symbols after it was read a place is stored in the lifetime memory; by default when it leaves
             the window, so that the two memories never hold the same event.
+        memories: ``both``, or the only one of them that there is: ``window`` or ``lifetime``.
         decay: d; when a layer fires, the residual loses 2⁻ᵈ of itself. 0: no decay.
         totals, distincts, longer, ranks: how finely a vote looks at its head: levels of how many spikes the head
             gave, of how many symbols they were for, of how many later heads fired, and of who came first. 1: blind.
@@ -80,6 +82,7 @@ class Settings:
     window: int = 32_768
     winners: int = 32
     delay: int | None = None
+    memories: str = BOTH
     decay: int = 3
     totals: int = 10
     distincts: int = 4
@@ -96,9 +99,9 @@ class Settings:
         check.integer("synapses", self.synapses, low=1, high=8)
         if self.threshold is not None:
             check.integer("threshold", self.threshold, low=1, high=self.synapses)
-        if not self.heads or not all(isinstance(head, Head) for head in self.heads):
-            raise TypeError(f"heads must be at least one Head, got {self.heads!r}")
-        check.integer("heads", len(self.heads), high=64)
+        if not isinstance(self.heads, tuple) or not all(isinstance(head, Head) for head in self.heads):
+            raise TypeError(f"heads must be a tuple of Head, got {self.heads!r}")
+        check.integer("heads", len(self.heads), low=1, high=64)
         layers = [head.layer for head in self.heads]
         if layers != sorted(layers):
             raise ValueError(f"heads must be in the order of their layers, got layers {layers}")
@@ -106,6 +109,7 @@ class Settings:
         check.integer("winners", self.winners, low=1, high=1 << 15)
         if self.delay is not None:
             check.integer("delay", self.delay, low=1, high=self.window)
+        check.one_of("memories", self.memories, MEMORIES)
         check.integer("decay", self.decay, low=0, high=30)
         for name, high in (("totals", 32), ("distincts", 32), ("longer", 32), ("ranks", 32)):
             check.integer(name, getattr(self, name), low=1, high=high)
