@@ -25,7 +25,7 @@ def memory_bytes(settings: Settings, symbols: int) -> dict[str, int]:
     Reading without learning takes what the codes, the window and the spikes take once more; reading and learning, all.
 
     >>> sum(memory_bytes(Settings(), 103).values())
-    85080600
+    88203376
     """
     check.integer("symbols", symbols, low=1)
     heads, blocks, lines, m = settings.heads, settings.blocks, settings.lines, settings.synapses

@@ -45,12 +45,8 @@ HEADS = (
     *(Head(SUFFIX, 3, 2, 16, 32), Head(SUFFIX, 4, 2, 32, 16)),
     *(Head(SUFFIX, 5, 3, 64, 8), Head(SUFFIX, 6, 3, 64, 8), Head(SUFFIX, 8, 3, 64, 4)),
     *(Head(SUFFIX, 11, 4, 64, 4), Head(SUFFIX, 16, 4, 64, 4)),
-    *(
-        Head(SUFFIX, 24, 5, 64, 4),
-        Head(WORDS, 1, 5, 16, 16),
-        Head(WORDS, 2, 5, 64, 4),
-        Head(WORDS, 3, 5, 64, 4),
-    ),
+    *(Head(SUFFIX, 24, 5, 64, 4), Head(SUFFIX, 32, 5, 64, 4)),
+    *(Head(WORDS, 1, 5, 16, 16), Head(WORDS, 2, 5, 64, 4), Head(WORDS, 3, 5, 64, 4)),
 )
 
 
@@ -84,7 +80,7 @@ class Settings:
     delay: int | None = None
     memories: str = BOTH
     decay: int = 3
-    totals: int = 10
+    totals: int = 1
     distincts: int = 4
     longer: int = 3
     ranks: int = 3
