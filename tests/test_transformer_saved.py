@@ -16,7 +16,6 @@ from hdspike.files import ALIGN
 from hdspike.transformer import HEADS, Head, Settings, SpikingTransformer
 from hdspike.transformer import memory as sizes
 from hdspike.transformer.saved import load_model, save_model
-from hdspike.transformer.writing import written
 
 SYMBOLS = "ab c"
 PARTS = ("codes", "window", "lifetime", "votes", "heard", "recalled")
@@ -109,8 +108,8 @@ def test_sizes_are_known_before_a_model_is_made(
 
 
 def test_the_standard_model_is_not_made_to_know_its_size() -> None:
-    assert len(HEADS) == 13
-    assert sum(sizes.memory_bytes(Settings(), 103).values()) == 85_080_600
+    assert len(HEADS) == 14
+    assert sum(sizes.memory_bytes(Settings(), 103).values()) == 88_203_376
 
 
 def test_a_model_beyond_all_memory_is_refused(tmp_path: Path) -> None:
@@ -145,9 +144,9 @@ def test_a_mapping_is_shared_until_it_is_written_to(tmp_path: Path) -> None:
 def test_what_grows_is_what_is_generated(length: int, temperature: float, prompt: str | None) -> None:
     model = TAUGHT
     asked: dict[str, Any] = {"prompt": prompt, "temperature": temperature}
-    pieces = list(written(model, length, rng=3, **asked))
+    pieces = list(model.writing(length, rng=3, **asked))
     assert "".join(pieces) == model.generate(length, rng=3, **asked)
-    assert len(pieces) == -(-length // 16)
+    assert len(pieces) == length
 
 
 def test_only_what_it_can_bring_back_is_saved(tmp_path: Path) -> None:

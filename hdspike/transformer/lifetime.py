@@ -4,7 +4,7 @@ Each line of a head's first block drives a pool of rows. A row has m synapses, o
 it, and fires when θ of them are active; the row with the most wins its pool (the lower index of equal ones). Its
 synapses onto symbols are integer counters: one more each time that symbol followed (Hebb). A code that makes no row
 fire recruits one (one-shot storage): a free one, or the one of its pool that was used least, whose memory is lost;
-the others of the pool then forget a use. So no neuron hogs its place (homeostasis), and the memory never grows.
+the others of the pool then forget a use (homeostasis). What recurs keeps its row, and the memory never grows.
 """
 
 from typing import NamedTuple
