@@ -42,7 +42,7 @@ figures: $(VENV)/test-installed
 	$(BIN)/python docs/write.py
 
 # Every kernel beside its peers (torchhd, faiss, CBHV), a memory of a million items, and the chip beside SANA-FE, NEST
-# and Brian2, attention over up to a million keys beside torch and faiss. Wants an idle machine.
+# and Brian2, attention over up to a million keys beside torch and faiss, language models head to head. Wants an idle machine.
 bench: $(VENV)/bench-installed $(VENV)/brian/installed
 	@mkdir -p figures/bench
 	$(BIN)/python benchmarks/bits.py --json figures/bench/bits.json
@@ -50,7 +50,8 @@ bench: $(VENV)/bench-installed $(VENV)/brian/installed
 	$(BIN)/hdspike data fetch dvs-gesture
 	$(BIN)/python benchmarks/chip.py --json figures/bench/chip.json --figure figures/bench/chip_events.svg \
 	  --brian-python $(VENV)/brian/bin/python
-	$(BIN)/hdspike data fetch smollm2 brown
+	$(BIN)/hdspike data fetch smollm2 brown web
+	$(BIN)/python benchmarks/language.py --json figures/bench/language.json --figure figures/bench/language.svg
 	$(BIN)/python benchmarks/attention.py --json figures/bench/attention.json --figure figures/bench/attention.svg
 
 # Joules measured on this machine: an NVIDIA GPU (extra `gpu`) and the processor's own counters, where there are any.

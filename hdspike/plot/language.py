@@ -12,7 +12,6 @@ from hdspike.plot.style import COLOURS, figure
 __all__ = ["FAMILIES", "budgets"]
 
 FAMILIES = {
-    "unigram": ("x", "grey"),
     "n-grams": ("s", "green"),
     "PPMd": ("^", "orange"),
     "LZMA, bzip2": ("v", "yellow"),
@@ -23,7 +22,7 @@ FAMILIES = {
     "spiking, dense codes": ("h", "sky"),
     "spiking, sparse codes": ("D", "blue"),
 }
-"""A marker and a colour of each family."""
+"""A marker and a colour of each family that is drawn."""
 
 PANELS = (
     ("stored_bytes", "bytes stored"),
@@ -31,7 +30,7 @@ PANELS = (
     ("training_operations", "operations of training"),
     ("microseconds", "µs per character, measured"),
 )
-BITS = (1.2, 1.4, 1.7, 2, 2.5, 3, 4, 5)
+BITS = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5)
 
 
 def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -58,11 +57,14 @@ def _panel(axes: Axes, points: list[dict[str, Any]], what: str, label: str) -> N
             style = "-" if way == "streaming" else ":"
             axes.plot(*zip(*line, strict=True), style, color=COLOURS[colour], lw=1.1, alpha=0.8, zorder=2)
             for p in seen:
-                given = {} if marker == "x" else {"mfc": face}
-                axes.plot(p[what], p["bits"], marker, ms=5.5, mec=COLOURS[colour], mew=1.1, zorder=3, **given)
+                axes.plot(
+                    p[what], p["bits"], marker, ms=5.5, mfc=face, mec=COLOURS[colour], mew=1.1, zorder=3
+                )
                 if p["low"] is not None:
                     axes.plot([p[what]] * 2, [p["low"], p["high"]], color=COLOURS[colour], lw=0.8, zorder=1)
     axes.set(xscale="log", yscale="log", xlabel=label)
+    seen = [p for p in points if p["family"] in FAMILIES]
+    axes.set_ylim(0.98 * min(p["low"] or p["bits"] for p in seen), 1.05 * max(p["bits"] for p in seen))
     axes.yaxis.set_major_locator(FixedLocator(list(BITS)))
     axes.set_yticklabels([f"{b:g}" for b in BITS])
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -80,10 +82,9 @@ def budgets(points: list[dict[str, Any]], title: str) -> Figure:
         for f, (m, c) in FAMILIES.items()
         if any(p["family"] == f for p in points)
     ]
-    black = {"color": COLOURS["black"], "marker": "D", "ms": 5}
     handles += [
-        Line2D([], [], **black, ls="-", label="learns while it reads"),
-        Line2D([], [], **black, ls=":", mfc="white", label="frozen"),
+        Line2D([], [], color=COLOURS["black"], marker="D", ms=5, ls=line, mfc=face, label=label)
+        for line, face, label in (("-", COLOURS["black"], "learns while it reads"), (":", "white", "frozen"))
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
     fig.suptitle(title, fontsize=12)
