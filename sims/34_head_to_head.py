@@ -43,8 +43,9 @@ from hdspike.contestants.unigram import Unigram
 from hdspike.datasets import builtin_text
 from hdspike.energy import price
 from hdspike.plot.language import budgets
-from hdspike.transformer import Settings
+from hdspike.transformer import HEADS, Settings
 from hdspike.transformer.holographic import DenseSettings
+from hdspike.transformer.settings import SUFFIX
 
 PROCESSOR = "cpu-7nm"
 SPIKING, HOLOGRAPHIC = "spiking, sparse codes", "spiking, dense codes"
@@ -55,8 +56,11 @@ OPERATIONS = (
 QUICK = 24_000
 OTHERS, OTHER_LENGTH = ("brown", "web"), 1_000_000
 """Judged too where they were fetched: prose of 1961 in 15 genres, and the World English Bible."""
-DENSE = (DenseSettings(),)
-"""Dense codes compare every key: few settings, and every fourth character of the test."""
+ALL = 1 << 19
+"""A window that holds the whole text."""
+SUFFIXES = tuple(head for head in HEADS if head.kind == SUFFIX and head.reach < 32)
+FEW = {"rate": 16_384, "longer": 1, "totals": 4, "distincts": 2, "ranks": 2, "every": 16}
+"""Votes that learn from a sixteenth of the text: a bundle of 10,240 bits is compared with every key."""
 
 
 def layers(settings: Settings, most: int) -> Settings:
@@ -92,6 +96,19 @@ def spiking(quick: bool, seed: int) -> Iterator[Settings]:
         yield rows(usual, share)
     yield rows(replace(usual, lines=1024, window=4096), 1 / 4)
     yield replace(usual, synapses=3, threshold=2)
+    for window in (usual.window, ALL):
+        yield replace(usual, memories="window", window=window)
+
+
+def holographic(quick: bool, seed: int) -> Iterator[tuple[DenseSettings, int]]:
+    """Dense settings, and of how many characters one is predicted: every query is compared with every key."""
+    if quick:
+        yield DenseSettings(window=2048, winners=16, seed=seed), 4
+        return
+    yield DenseSettings(seed=seed), 1
+    yield DenseSettings(window=ALL, seed=seed), 1
+    for dim in (1024, 10_240):
+        yield DenseSettings("bundle", dim, SUFFIXES, winners=128, seed=seed, **FEW), 16
 
 
 def entries(alphabet: str, quick: bool, seed: int) -> Iterator[Entry]:
@@ -116,9 +133,11 @@ def entries(alphabet: str, quick: bool, seed: int) -> Iterator[Entry]:
         ),
         streaming=False,
     )
-    dense = (DenseSettings(window=2048, winners=16),) if quick else DENSE
-    for held in dense:
-        yield Entry(HOLOGRAPHIC, lambda held=held: Holographic(alphabet, held, sample=4))  # type: ignore[misc]
+    for held, sample in holographic(quick, seed):
+        yield Entry(
+            HOLOGRAPHIC,
+            lambda held=held, sample=sample: Holographic(alphabet, held, sample=sample),  # type: ignore[misc]
+        )
     for settings in spiking(quick, seed):
         yield Entry(SPIKING, lambda settings=settings: Spiking(alphabet, settings))  # type: ignore[misc]
 
