@@ -4,7 +4,7 @@
 
 First the dense transformer and its twins are trained for each budget of seconds (`benchmarks/language_dense.py`, torch;
 what is finished is not done again), then every other contestant of `hdspike sim head_to_head` learns and reads, timed,
-one after the other. Wants an idle machine; `--no-dense` takes the dense results that are there. All contestants run once
+one after the other. Wants an idle machine; `--no-dense` takes the dense results that are there. All of them run once
 unmeasured on a short text, so that nothing is compiled in a measured run.
 """
 

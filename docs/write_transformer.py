@@ -108,6 +108,42 @@ def head_to_head(n: dict[str, Any]) -> str:
     )
 
 
+def dense_codes(n: dict[str, Any]) -> str:
+    """The dense settings, and the sparse ones that attend to the same windows without a lifetime memory."""
+    rows = [("code", "window", "bits", "bits/char frozen", "streaming", "µs/char", "stored", "predicted")]
+    found: dict[tuple[str, str, str, int, float], dict[str, Any]] = {}
+    for point in n["points"]:
+        given = point["settings"]
+        if point["family"] == "spiking, dense codes":
+            name = "dense, a block for each head" if given["code"] == "blocks" else "dense, one bundle"
+            size_of = given["dim"]
+        elif given.get("memories") == "window":
+            name, size_of = (
+                "sparse, window alone",
+                len(given["heads"].split()) * given["synapses"] * given["lines"],
+            )
+        else:
+            continue
+        window = "the text" if given["window"] > n["text"]["characters"] else f"{given['window']:,}"
+        found.setdefault((name, window, f"{size_of:,}", point["characters"], point["stored_bytes"]), {})[
+            point["way"]
+        ] = point
+    for (name, window, dim, characters, stored), ways in sorted(found.items(), key=lambda item: item[0][1]):
+        bits = [f"{ways[way]['bits']:.3f}" if way in ways else "" for way in WAYS]
+        rows.append(
+            (
+                name,
+                window,
+                dim,
+                *bits,
+                f"{ways['frozen']['microseconds']:.0f}",
+                f"{size(stored)}B",
+                f"{characters:,}",
+            )
+        )
+    return "\n\n".join([write.table(*rows), "*Written from the numbers of `hdspike sim head_to_head`.*"])
+
+
 KINDS = ("best", "at most the same bytes", "at most the same training time")
 
 
@@ -165,6 +201,7 @@ def blocks() -> dict[str, str]:
     return {
         "short": short(contest, energy),
         "head_to_head": head_to_head(contest),
+        "dense_codes": dense_codes(contest),
         "five_rows": five_rows(energy),
         "energy": energy_lines(energy),
         "chip": said("36_token_on_chip", "token_on_chip"),

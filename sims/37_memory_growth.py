@@ -16,7 +16,7 @@ stored in the rows.
 Bits: frozen (filled) and streaming (hollow), with 95 % intervals of a bootstrap over blocks of 1,000 characters.
 Brown, when it was fetched: its documents in the order of their names, 1,048,576 characters learned, 50,000 read.
 
-Caveats. One text of each kind, one item memory; the model is :data:`hdspike.contestants.trained.STUDIED`, of 13 heads.
+Caveats. One text of each kind, one item memory.
 Touched counts keys of the window alone. A full window of 2²⁰ keys is there only at the end of the text that is learned;
 events are those of the text read. On Brown E is W/16 always. Models are kept in the user's cache folder when they are
 done; a run that was stopped goes on where it was.
@@ -32,9 +32,9 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from scipy import stats
 
 from hdspike import datasets
-from hdspike.contestants.trained import STUDIED, Split, builtin, models, point, small, split
+from hdspike.contestants.trained import Split, builtin, models, point, small, split
 from hdspike.plot.style import COLOURS, figure, note
-from hdspike.transformer import Settings
+from hdspike.transformer import HEADS, Settings
 
 LINES = (128, 512, 2048, 4096, 16_384)
 USUAL = 4096
@@ -53,7 +53,7 @@ def same_rows(settings: Settings, lines: int) -> Settings:
 
 def plan(quick: bool, seed: int) -> list[tuple[str, str, Settings]]:
     """Curve, memories and settings of every model on the built-in text."""
-    base = replace(STUDIED, seed=seed)
+    base = Settings(seed=seed)
     if quick:
         base, alone = small(base), replace(small(base), memories="window")
         return [
@@ -76,7 +76,7 @@ def plan(quick: bool, seed: int) -> list[tuple[str, str, Settings]]:
 
 def brown_plan(seed: int) -> list[tuple[str, str, Settings]]:
     """The models on Brown: attention alone, to a million keys."""
-    alone = replace(STUDIED, memories="window", seed=seed)
+    alone = Settings(memories="window", seed=seed)
     return [
         ("growing", "window", replace(alone, window=window, lines=window // PER_LINE)) for window in BROWN
     ]
@@ -160,8 +160,8 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
             }
         )
     numbers: dict[str, Any] = {
-        "heads": len(STUDIED.heads),
-        "winners": STUDIED.winners,
+        "heads": len(HEADS),
+        "winners": Settings().winners,
         "rows": rows,
         "exponents": fits,
     }

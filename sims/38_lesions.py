@@ -18,7 +18,7 @@ dense one uses all: that is what is compared.
 Caveats. A row is found through the line of its first block alone: redundancy does not help it there. A new key is
 struck 16 characters after it was written. The readout's weights have as many bits as the largest needs, rows' counters
 eight, symbols seven; rows that were never recruited do not fire, free synapses of others may by a flip. One model each:
-:data:`hdspike.contestants.trained.STUDIED`, which has 13 heads, and one with a third synapse.
+the standard one, and one with a third synapse.
 Points are kept in the user's cache folder when they are done; a run that was stopped goes on where it was.
 """
 
@@ -33,7 +33,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from hdspike.contestants.dense_results import COMMAND, dense_results
 from hdspike.contestants.kept import Kept
-from hdspike.contestants.trained import STUDIED, Split, builtin, small
+from hdspike.contestants.trained import Split, builtin, small
 from hdspike.plot.style import COLOURS, figure, note
 from hdspike.transformer import Settings, SpikingTransformer, lesions
 
@@ -102,7 +102,7 @@ def simulate(*, quick: bool, seed: int) -> dict[str, Any]:
     """Every kind of damage, at every amount, of every model."""
     whole = builtin(40_000 if quick else None)
     text = replace(whole, read=whole.read[: 2000 if quick else READ])
-    base = replace(STUDIED, seed=seed)
+    base = Settings(seed=seed)
     base = small(base) if quick else base
     settings = {name: replace(base, **change) for name, change in MODELS.items()}
     shares, rates, seeds = ((0.2,), (1e-2,), 2) if quick else (SHARES, RATES, SEEDS)

@@ -15,7 +15,7 @@ Left: bits per character while learning, each character predicted, then learned;
 beside what the same contestant says of it that never met B (dashed). Right: what was forgotten, with 95 % intervals of
 paired differences (bootstrap of blocks of 1,000 characters).
 
-Caveats. One model of spikes (:data:`hdspike.contestants.trained.STUDIED`), one pair of texts; the documentation repeats
+Caveats. One model of spikes, one pair of texts; the documentation repeats
 itself, here and there word by word (the deep dips). Held-out A is read after B with B in the window, so the beginning
 of it counts too; the dense twin reads all of held-out A, with A in its context. Contestants are kept in the user's
 cache folder when they are done; a run that was stopped goes on where it was.
@@ -37,9 +37,10 @@ from hdspike.contestants.dense_results import COMMAND, dense_results
 from hdspike.contestants.kept import Kept
 from hdspike.contestants.ngrams import Ngrams
 from hdspike.contestants.spiking import Spiking
-from hdspike.contestants.trained import STUDIED, Split, small, split
+from hdspike.contestants.trained import Split, small, split
 from hdspike.datasets import builtin_text
 from hdspike.plot.style import COLOURS, figure, note
+from hdspike.transformer import Settings
 
 VERSION = 1
 START = 1000  # characters that are learned before the curve begins
@@ -99,7 +100,7 @@ def exchanged(text: str) -> str:
 
 def entries(alphabet: str, quick: bool, seed: int) -> dict[str, Callable[[], Contestant]]:
     """The contestants by their names."""
-    base = replace(STUDIED, seed=seed)
+    base = Settings(seed=seed)
     base = small(base) if quick else base
     fewer = replace(base, heads=tuple(replace(h, rows=-(-h.rows // FEWER)) for h in base.heads))
     alone = replace(base, memories="window")

@@ -9,11 +9,9 @@ Drawn: bits per character above those of the whole model, on the same characters
 differences (bootstrap of blocks of 1,000 characters). On the right: synaptic events per character, both memories and
 the votes, frozen.
 
-Caveats. The model is :data:`hdspike.contestants.trained.STUDIED`: the usual one has a head more, and votes that are
-blind to how many spikes a head gave, as both were found better on the text learned. One text, one item memory. The
-parts are taken away one at a time, from a model whose sizes were chosen with all of them there. The lifetime memory
-alone stores what it reads at once, since nothing else holds it; "stored at once" gives it to the whole model too. The
-temperature is fitted on the text learned, for frozen reading alone.
+Caveats. One text, one item memory. The parts are taken away one at a time, from a model whose sizes were chosen with
+all of them there. The lifetime memory alone stores what it reads at once, since nothing else holds it; "stored at
+once" gives it to the whole model too. The temperature is fitted on the text learned, for frozen reading alone.
 
 Each model is kept in the user's cache folder when it is done; a run that was stopped goes on where it was.
 """
@@ -24,9 +22,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hdspike.contestants.contest import difference
-from hdspike.contestants.trained import STUDIED, builtin, models, point, small
+from hdspike.contestants.trained import builtin, models, point, small
 from hdspike.plot.style import COLOURS, figure, note
-from hdspike.transformer import Settings
+from hdspike.transformer import HEADS, Settings
 
 WHOLE = "the whole model"
 VOTES = {
@@ -41,17 +39,14 @@ SURE = 0.002
 
 def plan(seed: int) -> list[tuple[str, str, Settings, bool]]:
     """Group, name, settings, and whether the temperature is fitted: the whole model comes before the others."""
-    base = replace(STUDIED, seed=seed)
+    base = Settings(seed=seed)
     rows: list[tuple[str, str, dict[str, Any]]] = [
         ("memories", "window alone", {"memories": "window"}),
         ("memories", "lifetime alone", {"memories": "lifetime", "window": 1, "delay": 1}),
         ("memories", "both, stored at once", {"delay": 1}),
-        ("heads", "no words heads", {"heads": tuple(h for h in STUDIED.heads if h.kind != "words")}),
-        ("heads", "words heads alone", {"heads": tuple(h for h in STUDIED.heads if h.kind == "words")}),
-        *(
-            ("layers", f"{n} of 5", {"heads": tuple(h for h in STUDIED.heads if h.layer <= n)})
-            for n in (1, 2, 3, 4)
-        ),
+        ("heads", "no words heads", {"heads": tuple(h for h in HEADS if h.kind != "words")}),
+        ("heads", "words heads alone", {"heads": tuple(h for h in HEADS if h.kind == "words")}),
+        *(("layers", f"{n} of 5", {"heads": tuple(h for h in HEADS if h.layer <= n)}) for n in (1, 2, 3, 4)),
         *(("winners, k = 32", f"k = {k}", {"winners": k}) for k in (1, 4, 16, 128)),
         *(("decay, 2⁻³", "none" if d == 0 else f"1 ÷ {1 << d}", {"decay": d}) for d in (0, 1, 2, 5)),
         *(

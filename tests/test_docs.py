@@ -28,8 +28,9 @@ def test_the_code_of_the_readme_runs() -> None:
     exec("\n".join(blocks), {"__name__": "readme"})
 
 
-def test_the_page_of_attention_shows_the_numbers_of_its_figures(monkeypatch):
+@pytest.mark.parametrize("page_of", ["attention", "transformer"])
+def test_a_page_shows_the_numbers_of_its_figures(page_of, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    page = (ROOT / "docs" / "attention.md").read_text(encoding="utf-8")
-    for name, block in importlib.import_module("write_attention").blocks().items():
+    page = (ROOT / "docs" / f"{page_of}.md").read_text(encoding="utf-8")
+    for name, block in importlib.import_module(f"write_{page_of}").blocks().items():
         assert f"<!-- numbers:{name} -->\n{block}\n<!-- end -->" in page

@@ -23,7 +23,17 @@ from tests import calls
 
 ROOMS = (
     *("bits", "hypervector", "spaces", "encode", "memory", "in_memory", "faults", "learn"),
-    *("spikes", "events", "network", "functional", "chip", "attention", "models", "transformer", "contestants"),
+    *(
+        "spikes",
+        "events",
+        "network",
+        "functional",
+        "chip",
+        "attention",
+        "models",
+        "transformer",
+        "contestants",
+    ),
 )
 
 INDICES = np.arange(12, dtype=np.int32).reshape(3, 4) % 5

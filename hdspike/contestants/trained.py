@@ -13,17 +13,13 @@ from hdspike.contestants.contract import Reading
 from hdspike.contestants.kept import Kept
 from hdspike.contestants.spiking import Spiking
 from hdspike.datasets import builtin_text
-from hdspike.transformer import HEADS, Settings
+from hdspike.transformer import Settings
 from hdspike.transformer.votes import UNIT
 
-__all__ = ["STUDIED", "Split", "builtin", "judged", "models", "point", "small", "split"]
+__all__ = ["Split", "builtin", "judged", "models", "point", "small", "split"]
 
 VERSION = 1
 """Of what a model of the same settings does; raised when its numbers change."""
-
-STUDIED = Settings(heads=tuple(head for head in HEADS if head.reach < 32), totals=10)
-"""The model whose growth, lesions, forgetting and parts are studied: the usual one as it was before it got a head of 32
-symbols, and votes that are blind to how many spikes a head gave."""
 
 
 @dataclass(frozen=True)
