@@ -1,9 +1,12 @@
 """Every number on docs/transformer.md, out of what the sims wrote: `python docs/write_transformer.py`."""
 
 import json
+import re
 from typing import Any
 
 import write
+
+from hdspike import sim
 
 FIGURES = write.ROOT / "figures"
 WAYS = {"frozen": "frozen", "streaming": "learning while it reads"}
@@ -195,6 +198,14 @@ def said(name: str, sim: str) -> str:
     return lines(found if isinstance(found, list) else list(found.values()), sim)
 
 
+def chip(n: dict[str, Any]) -> str:
+    """The words below the figure, a sentence a line, without its sources."""
+    told = sim.load("token_on_chip").words(n).split("\nSources:")[0].replace("\n", " ")
+    return lines(
+        [part.rstrip(".") + "." for part in re.split(r"(?<=[\w)])\. (?=[A-Z])", told)], "token_on_chip"
+    )
+
+
 def blocks() -> dict[str, str]:
     """Every block of the page."""
     contest, energy = read("34_head_to_head"), read("35_token_energy")
@@ -204,7 +215,7 @@ def blocks() -> dict[str, str]:
         "dense_codes": dense_codes(contest),
         "five_rows": five_rows(energy),
         "energy": energy_lines(energy),
-        "chip": said("36_token_on_chip", "token_on_chip"),
+        "chip": chip(read("36_token_on_chip")),
         "growth": said("37_memory_growth", "memory_growth"),
         "lesions": said("38_lesions", "lesions"),
         "continual": said("39_continual", "continual"),

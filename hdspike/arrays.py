@@ -115,7 +115,7 @@ def _header(place: Path, head: bytes) -> tuple[int, bytes]:
     """The pages of the header and its JSON, whose checksum agrees."""
     line = LINE.match(head)
     if line is None:
-        raise ValueError(f"{place} is not an {FORMAT} file: no header")
+        raise ValueError(f"{place} is not an {FORMAT} file, what hdspike writes a model into: no header")
     version, pages = int(line[1]), int(line[2])
     if version != VERSION:
         raise ValueError(f"{place} must be {FORMAT} version {VERSION}, it says version {version}")

@@ -3,7 +3,7 @@
 The Spiking HD-Transformer learns a text in one pass and reads on. Left to right: bits per character; synaptic events
 per character (both memories and the votes); what is touched.
 
-*Dimension* (above): E lines to a block, D = 26·E bits of which 26 are ones. Ones, winners, keys and the rows of the
+*Dimension* (above): E lines to a block, D = 28·E bits of which 28 are ones. Ones, winners, keys and the rows of the
 lifetime memory stay as many (rows of a pool in proportion to 1/E). A key that has nothing to do with a query shares
 one of its m lines by chance, with 1/E: of W keys at most heads·m·W/E are touched in vain, fewer where the race ends
 before the oldest key; and W/E^m fire wrongly in each head.

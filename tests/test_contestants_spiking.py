@@ -12,6 +12,7 @@ from hdspike.contestants.kept import Kept
 from hdspike.contestants.spiking import Spiking
 from hdspike.contestants.trained import Split, point, small, split
 from hdspike.transformer import Settings, SpikingTransformer
+from hdspike.transformer.memory import stored_bytes
 from hdspike.workloads.language_counts import active_bytes, chip_counts
 from tests.tiny_transformers import ALPHABET, SMALL
 
@@ -66,15 +67,10 @@ def test_it_reads_as_the_model_does():
     np.testing.assert_array_equal(model.read(tokens()[200:], streaming=False).bits, frozen.bits)
 
 
-def test_bytes_are_those_of_prediction_alone():
+def test_bytes_are_those_of_its_file():
     model = learned()
     model.read(tokens()[200:], streaming=False)
-    held = model.model
-    arrays = [*held.codes, *held.window[1:], *held.lifetime, *held.votes]
-    total = sum(array.size * array.itemsize for array in arrays)
-    learning = [held.lifetime.uses, held.lifetime.fans, held.votes.rates]
-    learning += [held.votes.prior_uses, held.votes.window_uses, held.votes.lifetime_uses]
-    assert model.stored_bytes() == total - sum(array.size * array.itemsize for array in learning)
+    assert model.stored_bytes() == stored_bytes(SMALL, V)
     assert 0 < model.packed_bytes() < model.stored_bytes()
     assert model.active_bytes() == active_bytes(model.raw, SMALL, V)["total"] > 0
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hdspike.contestants.contract import Learning, Reading, text, untaught
 from hdspike.transformer import Settings, SpikingTransformer
+from hdspike.transformer.memory import stored_bytes
 from hdspike.workloads import language_counts, language_memory
 
 __all__ = ["Spiking"]
@@ -69,8 +70,8 @@ class Spiking:
         return language_counts.packed_counts(self.raw, self.model.settings, len(self.model.symbols))
 
     def stored_bytes(self) -> int:
-        """All arrays that it predicts with, as they lie in memory: room for rows and keys to come is counted."""
-        return language_memory.held_bytes(self.model, learning=False)["total"]
+        """All that it predicts with and learns on, as its file holds it: room for rows and keys to come is counted."""
+        return stored_bytes(self.model.settings, len(self.model.symbols))
 
     def packed_bytes(self) -> int:
         """The same where only what is used is stored, in the fewest bytes that hold each number."""

@@ -63,9 +63,13 @@ def load_model(path: str | Path, *, mapped: bool = True) -> tuple[SpikingTransfo
     read them, and what is learned never reaches the file. All checksums and all indices are checked first.
 
     Raises:
-        ValueError: a file of another format, kind or version, cut short or damaged; a header that describes no
+        ValueError: no file, a file of another format, kind or version, cut short or damaged; a header that describes no
             model, one larger than this machine's memory, or other arrays than the file has.
     """
+    if not Path(path).is_file():
+        raise ValueError(
+            f"model must be an existing file, {path} {'is a folder' if Path(path).is_dir() else 'does not exist'}"
+        )
     arrays, header = load_arrays(path, mapped=mapped)
     if header.get("kind") != KIND:
         raise ValueError(f"{path} must hold a {KIND}, its header says {header.get('kind')!r}")

@@ -62,7 +62,7 @@ class Settings:
         window: W, the last symbols that attention looks at.
         winners: k, the keys of the window that fire, the newest first.
         delay: how many symbols after it was read a place is stored in the lifetime memory; by default when it leaves
-            the window, so that the two memories never hold the same event.
+            the window, so that the two memories share the past between them; at once where there is no window.
         memories: ``both``, or the only one of them that there is: ``window`` or ``lifetime``.
         decay: d; when a layer fires, the residual loses 2⁻ᵈ of itself. 0: no decay.
         totals, distincts, longer, ranks: how finely a vote looks at its head: levels of how many spikes the head
@@ -131,7 +131,9 @@ class Settings:
     @property
     def waits(self) -> int:
         """Symbols between reading a place and storing it."""
-        return self.window if self.delay is None else self.delay
+        if self.delay is not None:
+            return self.delay
+        return 1 if self.memories == LIFETIME else self.window
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, from which :meth:`from_json` makes the same settings."""

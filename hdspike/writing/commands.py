@@ -30,7 +30,10 @@ __all__ = ["evaluate", "generate", "train"]
 @click.option("--window", type=int, metavar="W", help="Symbols that attention looks at.  [default: 32768]")
 @click.option("--winners", type=int, metavar="K", help="Keys that fire per head and query.  [default: 32]")
 @click.option(
-    "--delay", type=int, metavar="N", help="Symbols until the lifetime memory stores one.  [default: W]"
+    "--delay",
+    type=int,
+    metavar="N",
+    help="Symbols until the lifetime memory stores one.  [default: W; 1 with no window]",
 )
 @click.option("--memories", metavar="both|window|lifetime", help="Which memories it has.  [default: both]")
 @click.option(
@@ -40,7 +43,7 @@ __all__ = ["evaluate", "generate", "train"]
 @click.option(
     "--heads",
     metavar="HEAD,…",
-    help="suffix|words:REACH:LAYER:ROWS:FAN-OUT for each, by layer.  [default: 13 heads]",
+    help="suffix|words:REACH:LAYER:ROWS:FAN-OUT for each, by layer.  [default: 14 heads]",
 )
 @click.option("--seed", type=int, metavar="S", help="Seed of the item memory.  [default: 0]")
 @click.option(

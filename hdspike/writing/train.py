@@ -3,7 +3,7 @@
 A model file is its own checkpoint: it holds all that learning changes, and how far in which text it has come.
 """
 
-import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdspike import check
-from hdspike.transformer import HEADS, Head, Settings, SpikingTransformer
+from hdspike.transformer import Head, Settings, SpikingTransformer
 from hdspike.transformer.memory import check_memory, memory_bytes, stored_bytes
 from hdspike.transformer.saved import load_model, save_model
 from hdspike.writing.texts import described, given_text, records, tokens_for, until
@@ -74,9 +74,10 @@ def chosen(given: dict[str, Any], base: Settings | None = None) -> Settings:
     heads = _heads(asked.pop("heads")) if "heads" in asked else None
     if "layers" in asked:
         layers = check.integer("layers", asked.pop("layers"), low=1)
-        heads = tuple(head for head in heads or HEADS if head.layer <= layers)
+        every = heads or (base or Settings()).heads
+        heads = tuple(head for head in every if head.layer <= layers)
         if not heads or heads[-1].layer < layers:
-            raise ValueError(f"layers must be at most those of the heads, got {layers}")
+            raise ValueError(f"layers must be at most those of the heads, {every[-1].layer}, got {layers}")
     if heads is not None:
         asked["heads"] = heads
     return replace(base or Settings(), **asked)
@@ -98,8 +99,13 @@ def _place(request: Request) -> Path:
     place = Path(request.out)
     if place.is_dir():
         raise ValueError(f"out must be a file, it is a folder: {place}")
-    if not place.absolute().parent.is_dir() or not os.access(place.absolute().parent, os.W_OK):
-        raise ValueError(f"out must be a file in a folder that can be written, got {place}")
+    if not place.absolute().parent.is_dir():
+        raise ValueError(f"out must be a file in a folder that exists, got {place}")
+    try:
+        with tempfile.NamedTemporaryFile(dir=place.absolute().parent, prefix=f".{place.name}."):
+            pass
+    except OSError as error:
+        raise ValueError(f"out must be a file in a folder that can be written, got {place}") from error
     if request.resume and request.force:
         raise ValueError("resume must be left out with force: one goes on with the file, one replaces it")
     if place.exists() and not (request.resume or request.force):
