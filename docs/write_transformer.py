@@ -7,6 +7,7 @@ from typing import Any
 import write
 
 from hdspike import sim
+from hdspike.plot.language import FAMILIES, PANELS
 
 FIGURES = write.ROOT / "figures"
 WAYS = {"frozen": "frozen", "streaming": "learning while it reads"}
@@ -102,6 +103,8 @@ def head_to_head(n: dict[str, Any]) -> str:
     ]
     return "\n\n".join(
         [
+            "Who needs the fewest bits for a budget:",
+            lines(winners(n), "head_to_head"),
             "The standard model, and of each family the setting of least bits:",
             write.table(*rows),
             "Below 0 the spiking model is better; paired by blocks of 1,000 characters where both have them:",
@@ -145,6 +148,28 @@ def dense_codes(n: dict[str, Any]) -> str:
             )
         )
     return "\n\n".join([write.table(*rows), "*Written from the numbers of `hdspike sim head_to_head`.*"])
+
+
+def winners(n: dict[str, Any]) -> list[str]:
+    """Who has the fewest bits for a budget, from the cheapest to the dearest: the frontier over all families."""
+    told = []
+    for what, label in PANELS:
+        for way, name in WAYS.items():
+            able = [p for p in n["points"] if p["way"] == way and p.get(what) and p["family"] in FAMILIES]
+            best: list[dict[str, Any]] = []
+            for point in sorted(able, key=lambda p: (p[what], p["bits"])):
+                if not best or point["bits"] < best[-1]["bits"]:
+                    best.append(point)
+            steps: list[str] = []
+            for k, point in enumerate(best):
+                if k == 0 or point["family"] != best[k - 1]["family"]:
+                    steps.append(
+                        f"from {size(point[what]).strip()} {point['family']} ({point['bits']:.2f} bits"
+                    )
+                if k + 1 == len(best) or best[k + 1]["family"] != point["family"]:
+                    steps[-1] += f" to {point['bits']:.2f})"
+            told.append(f"{label}, {name}: {', '.join(steps)}.")
+    return told
 
 
 KINDS = ("best", "at most the same bytes", "at most the same training time")

@@ -119,7 +119,7 @@ def holographic(quick: bool, seed: int) -> Iterator[tuple[DenseSettings, int]]:
 def entries(alphabet: str, quick: bool, seed: int) -> Iterator[Entry]:
     """Everybody who takes part, by family."""
     yield Entry("unigram", Unigram)
-    for order in (3, 5) if quick else (2, 3, 4, 5, 6, 8, 12, 16):
+    for order in (3, 5) if quick else (2, 3, 4, 5, 6, 8, 12, 16, 24, 32):
         yield Entry("n-grams", lambda order=order: Ngrams(order))  # type: ignore[misc]
     for order, least in ((5, 2),) if quick else ((4, 1), (5, 1), (6, 1), (8, 1), (6, 2), (8, 2), (12, 2)):
         yield Entry(

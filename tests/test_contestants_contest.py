@@ -121,6 +121,7 @@ def test_the_dense_twins_results_are_points(tmp_path):
     assert dense["read"]["frozen"]["low"] == pytest.approx(1.7 - 1.96 * 0.05)
     assert dense["read"]["streaming"]["bits"] == 1.5 and set(int8["read"]) == {"frozen"}
     assert dense["read"]["frozen"]["microseconds"] == pytest.approx(1000)
+    assert dense["read"]["streaming"]["microseconds"] is None
     assert dense_points(91, 10, tmp_path) == [] and dense_points(90, 10, tmp_path / "none") == []
 
 

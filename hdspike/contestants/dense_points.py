@@ -40,7 +40,7 @@ def _points(held: dict[str, Any]) -> list[dict[str, Any]]:
             continue
         trained = own.get("train", own) if part == "ternary" else train
         ways = ("frozen", "streaming") if not part else ("frozen",)
-        read = {way: _read(held[way] if not part else own, own, alone if not part else None)
+        read = {way: _read(held[way] if not part else own, own, alone if not part else None, way)
                 for way in ways if part or way in held}  # fmt: skip
         if not read:
             continue
@@ -63,8 +63,14 @@ def _points(held: dict[str, Any]) -> list[dict[str, Any]]:
     return points
 
 
-def _read(reading: dict[str, Any], sizes: dict[str, Any], microseconds: float | None) -> dict[str, Any]:
-    """One way of reading, in the words of :func:`hdspike.contestants.contest.summary`."""
+def _read(
+    reading: dict[str, Any], sizes: dict[str, Any], microseconds: float | None, way: str
+) -> dict[str, Any]:
+    """One way of reading, in the words of :func:`hdspike.contestants.contest.summary`.
+
+    What a step of learning touches and takes was not measured apart: None where it learns while it reads.
+    """
+    frozen = way == "frozen"
     bits, error = reading["bits_per_character"], reading["standard_error"]
     half = None if error is None else NORMAL * error
     return {
@@ -74,8 +80,8 @@ def _read(reading: dict[str, Any], sizes: dict[str, Any], microseconds: float | 
         "accuracy": reading["accuracy"],
         "characters": reading["characters"],
         "sampled": False,
-        "microseconds": microseconds,
+        "microseconds": microseconds if frozen else None,
         "counts": reading["counts_per_character"],
         "blocks": [],
-        "active_bytes": sizes["active_bytes"],
+        "active_bytes": sizes["active_bytes"] if frozen else None,
     }

@@ -1,6 +1,6 @@
 """The Spiking HD-Transformer: reads a text symbol by symbol, predicts each before it sees it, and learns from it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,25 +106,22 @@ class SpikingTransformer:
         Returns:
             What the model predicted before it learned each symbol.
         """
-        given = self.tokens(text)
-        parts = []
-        for part in self._spans(given, learn=True):
-            parts.append(part)
-            if progress is not None:
-                progress(len(part.bits))
-        said = _joined(parts)
+        said = _joined(self._spans(self.tokens(text), learn=True), progress)
         if self.lost.any():
             self.sharp = int(_v.SHARPS[int(np.argmin(self.lost))])
         return said
 
-    def read(self, text: Any, *, streaming: bool = False) -> Prediction:
+    def read(
+        self, text: Any, *, streaming: bool = False, progress: Callable[[int], None] | None = None
+    ) -> Prediction:
         """Predict every symbol of a text that goes on where the model stopped; the model itself stays as it is.
 
         Args:
             streaming: learn every symbol after it was predicted. Otherwise only the window moves on.
+            progress: called with the number of symbols read since the last call.
         """
         given = self.tokens(text)
-        return _joined(list(self.copy(shared=not streaming)._spans(given, learn=streaming)))
+        return _joined(self.copy(shared=not streaming)._spans(given, learn=streaming), progress)
 
     def next(self) -> NDArray[np.int64]:
         """``(V,)`` whole numbers proportional to the probability of each symbol to come."""
@@ -289,9 +286,13 @@ def _after(spikes: _w.Spikes) -> _w.Spikes:
     return _w.Spikes(spikes.symbols[1:], spikes.counts[1:], spikes.distinct[1:])
 
 
-def _joined(parts: list[Prediction]) -> Prediction:
+def _joined(spans: Iterable[Prediction], progress: Callable[[int], None] | None) -> Prediction:
+    parts: list[Prediction] = []
     counts: dict[str, int] = {}
-    for part in parts:
+    for part in spans:
+        parts.append(part)
+        if progress is not None:
+            progress(len(part.bits))
         for name, count in part.counts.items():
             counts[name] = counts.get(name, 0) + count
     return Prediction(

@@ -162,7 +162,8 @@ def evaluate(
     with console.status("reading the model and the text"):
         made = job.load(model, text, last)
         warm()
-    with console.status(f"predicting {len(made.tokens):,} characters"):
-        found = job.run(made, tuple(way for way, wanted in ways.items() if wanted))
+    chosen = tuple(way for way, wanted in ways.items() if wanted)
+    with screen.predicting(console, len(made.tokens) * len(chosen)) as progress:
+        found = job.run(made, chosen, progress=progress)
     if output.write_json(file, found):
         screen.print_evaluation(found, output.console())

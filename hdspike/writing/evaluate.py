@@ -10,6 +10,7 @@ so that a fraction is one of (query, key) pairs of a head; events per (query, ke
 
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -84,12 +85,17 @@ def load(model: str, text: str | None, last: float) -> Job:
     return Job(made, tokens_for(made, whole)[start:], model_is, text_is)
 
 
-def run(job: Job, ways: tuple[str, ...] = (FROZEN, STREAMING)) -> dict[str, Any]:
-    """Every way of reading; what `hdspike evaluate --json` writes."""
+def run(
+    job: Job,
+    ways: tuple[str, ...] = (FROZEN, STREAMING),
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Every way of reading; what `hdspike evaluate --json` writes. ``progress``: of :meth:`SpikingTransformer.read`."""
     readings = {}
     for way in ways:
         begun = time.perf_counter()
-        said = job.model.read(job.tokens, streaming=way == STREAMING)
+        said = job.model.read(job.tokens, streaming=way == STREAMING, progress=progress)
         readings[way] = _reading(job.model, said, time.perf_counter() - begun)
     numbers: dict[str, Any] = plain(
         {

@@ -1,5 +1,7 @@
 """What `hdspike train` and `hdspike evaluate` show: how learning goes, and a table of marks."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +17,19 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["Learning", "print_evaluation", "print_learned"]
+__all__ = ["Learning", "predicting", "print_evaluation", "print_learned"]
+
+
+@contextmanager
+def predicting(console: Console, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar over ``total`` characters to predict; silent away from a terminal."""
+    bar = Progress(
+        TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    task = bar.add_task("predicting", total=total)
+    with bar:
+        yield lambda count: bar.advance(task, count)
 
 
 class Learning:
