@@ -40,6 +40,8 @@ sims: $(VENV)/installed
 figures: $(VENV)/test-installed
 	for sim in sims/[0-9]*.py; do $(BIN)/python $$sim --out figures || exit 1; done
 	$(BIN)/python docs/write.py
+	$(BIN)/python docs/write_attention.py
+	$(BIN)/python docs/write_transformer.py
 
 # Every kernel beside its peers (torchhd, faiss, CBHV), a memory of a million items, and the chip beside SANA-FE, NEST
 # and Brian2, attention over up to a million keys beside torch and faiss, language models head to head. Wants an idle machine.
