@@ -64,7 +64,7 @@ def test_what_changes_needs_the_window() -> None:
     """Every 20 words the lexicon is another: what followed lately says more than all that ever followed."""
     text = " ".join(speech(words(part, count=3), 20, seed=part) for part in range(60))
     bits = {
-        memories: SpikingTransformer(LETTERS, replace(CONFIG, memories=memories))
+        memories: SpikingTransformer(LETTERS, replace(CONFIG, memories=memories, delay=CONFIG.waits))
         .learn(text)
         .bits[-3000:]
         .mean()

@@ -171,7 +171,7 @@ def test_lines_are_wrong_at_their_rate():
 @pytest.mark.parametrize("memories", [WINDOW, LIFETIME])
 def test_one_memory_alone_does_what_it_does_beside_the_other(memories):
     """Heads of one memory do not see the other: the same events, and none of the other's."""
-    both, alone = learned(), learned(replace(SMALL, memories=memories))
+    both, alone = learned(), learned(replace(SMALL, memories=memories, delay=SMALL.waits))
     said, kept = alone.read(tokens()).counts, both.read(tokens()).counts
     mine, other = ("window", "lifetime") if memories == WINDOW else ("lifetime", "window")
     assert said[f"{mine}_events"] == kept[f"{mine}_events"] > 0
