@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -54,6 +54,9 @@ def learned():
 
 
 @given(floats)
+@example(
+    np.array([[6e-45], [1e-37], [2e-36]], dtype=np.float32)
+)  # scales below, at the edge of, normal floats
 def test_int8_is_nearest(values):
     whole, scale = quantising.int8_rows(values)
     assert whole.dtype == np.int8 and np.abs(whole.astype(int)).max(initial=0) <= 127

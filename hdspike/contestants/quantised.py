@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hdspike.contestants.contract import Reading
 from hdspike.contestants.decoder import MATRICES, Arithmetic, torch_module
-from hdspike.contestants.quantising import int8_rows, packed_ternary, ternary
+from hdspike.contestants.quantising import LEAST, int8_rows, packed_ternary, ternary
 from hdspike.contestants.transformer import Transformer
 
 __all__ = ["Int8Transformer", "Int8s", "Ternaries", "TernaryTransformer"]
@@ -31,7 +31,7 @@ SMALL = 1e-12
 def _rows(torch: Any, x: Any) -> tuple[Any, Any]:
     """Integers in [−127, 127], as floats, and the scale of each row, as :func:`int8_rows`."""
     largest = x.abs().amax(-1, keepdim=True)
-    scale = torch.where(largest > 0, largest / 127, torch.ones_like(largest))
+    scale = torch.where(largest >= LEAST, largest / 127, torch.ones_like(largest))
     return torch.round(x / scale), scale
 
 

@@ -24,17 +24,19 @@ __all__ = [
 ]
 
 POWERS = 3 ** np.arange(5)
+LEAST = 127 * float(np.finfo(np.float32).tiny)
+"""A row whose largest number is below this is as good as zeros: its scale would not be a normal float."""
 
 
 def int8_rows(values: Any) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Integers in [−127, 127] and the scale of each row ``(..., 1)``; a row of zeros has the scale 1.
+    """Integers in [−127, 127] and the scale of each row ``(..., 1)``; a row of (as good as) zeros has the scale 1.
 
     >>> int8_rows([[1.0, -0.5], [0.0, 0.0]])[0].tolist()
     [[127, -64], [0, 0]]
     """
     given = _finite(values)
     largest = np.abs(given).max(-1, keepdims=True, initial=0)
-    scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
+    scale = np.where(largest >= LEAST, largest / np.float32(127), np.float32(1)).astype(np.float32)
     return np.rint(given / scale).astype(np.int8), scale
 
 
