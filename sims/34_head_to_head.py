@@ -30,7 +30,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from hdspike import datasets, substrate
@@ -46,6 +45,7 @@ from hdspike.contestants.ppm import Ppm
 from hdspike.contestants.spiking import Spiking
 from hdspike.contestants.unigram import Unigram
 from hdspike.datasets import builtin_text
+from hdspike.datasets.text import tokenise
 from hdspike.energy import price
 from hdspike.plot.language import budgets
 from hdspike.transformer import HEADS, Settings
@@ -215,13 +215,11 @@ def other(name: str, kept: Kept, seed: int) -> dict[str, Any]:
     """A few contestants on a million characters of another text, and the differences from the spiking model."""
     found = datasets.load(name)
     content = (found if isinstance(found, str) else "\n".join(one.text for one in found))[:OTHER_LENGTH]
-    symbols = "".join(sorted(set(content)))
-    tokens = np.searchsorted(np.frombuffer(symbols.encode("utf-32-le"), "<u4"),
-                             np.frombuffer(content.encode("utf-32-le"), "<u4")).astype(np.int64)  # fmt: skip
-    contest = Contest(tokens, len(symbols), int(0.9 * len(tokens)), kept)
-    points = contest.run(few(symbols, seed))
+    text = tokenise(name, content)
+    contest = Contest(text.tokens, len(text.symbols), int(0.9 * len(text)), kept)
+    points = contest.run(few(text.symbols, seed))
     return {
-        "characters": len(tokens),
+        "characters": len(text),
         "learned": contest.learned,
         "points": [row for point in points for row in drawn(point)],
         "compared": [row for row in compared(points) if row["kind"] == "best"],

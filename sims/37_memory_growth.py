@@ -33,6 +33,7 @@ from scipy import stats
 
 from hdspike import datasets
 from hdspike.contestants.trained import Split, builtin, models, point, small, split
+from hdspike.datasets.text import tokenise
 from hdspike.plot.style import COLOURS, figure, note
 from hdspike.transformer import HEADS, Settings
 
@@ -89,10 +90,8 @@ def brown() -> Split | None:
     except datasets.Absent:
         return None
     content = "\n".join(one.text for one in documents)[: (1 << 20) + 50_000]
-    symbols = "".join(sorted(set(content)))
-    place = {symbol: number for number, symbol in enumerate(symbols)}
-    tokens = np.array([place[symbol] for symbol in content], dtype=np.int64)
-    return split("Brown", symbols, tokens, share=(1 << 20) / len(tokens))
+    text = tokenise("Brown", content)
+    return split(text.source, text.symbols, text.tokens, share=(1 << 20) / len(text))
 
 
 def rows_of(text: Split, wanted: Sequence[tuple[str, str, Settings]], quick: bool) -> list[dict[str, Any]]:

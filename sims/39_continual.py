@@ -39,6 +39,7 @@ from hdspike.contestants.ngrams import Ngrams
 from hdspike.contestants.spiking import Spiking
 from hdspike.contestants.trained import Split, small, split
 from hdspike.datasets import builtin_text
+from hdspike.datasets.text import tokenise
 from hdspike.plot.style import COLOURS, figure, note
 from hdspike.transformer import Settings
 
@@ -77,11 +78,13 @@ def texts(quick: bool) -> tuple[Split, Split]:
             exchanged(content[half:]),
             "its second half, letters exchanged",
         )
-    alphabet = "".join(sorted(set(content) | set(second)))
-    place = {symbol: number for number, symbol in enumerate(alphabet)}
+    both = tokenise("both", content + second)
     cut = []
-    for title, text in (("documentation", content), (name, second)):
-        one = split(title, alphabet, np.array([place[symbol] for symbol in text], dtype=np.int64))
+    for title, tokens in (
+        ("documentation", both.tokens[: len(content)]),
+        (name, both.tokens[len(content) :]),
+    ):
+        one = split(title, both.symbols, tokens)
         cut.append(replace(one, read=one.read[:READ]))
     first, other = cut
     return first, replace(other, learned=other.learned[: len(first.learned)])

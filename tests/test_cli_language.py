@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import numba
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from hdspike.contestants.interval import interval
 from hdspike.transformer import HEADS, Head, Settings
 from hdspike.transformer.memory import memory_bytes, stored_bytes
 from hdspike.transformer.saved import load_model
-from hdspike.writing import evaluate, texts, train
+from hdspike.writing import commands, evaluate, texts, train
 
 HEADS_SMALL = "suffix:1:1:2:4,suffix:2:1:4:2,words:1:2:2:3"
 SETTINGS = {"lines": 16, "window": 50, "winners": 4, "heads": HEADS_SMALL}
@@ -377,3 +378,16 @@ def test_a_folder_that_cannot_be_written(call, tmp_path: Path) -> None:
 
 def test_the_examples_of_the_pages_run() -> None:
     assert doctest.testmod(texts).failed == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["lines", "synapses", "window", "winners", "memories", "decay", "layers", "heads", "seed"]
+)
+def test_help_tells_the_defaults_that_are(name: str) -> None:
+    """They are written by hand, so that help needs no model to be imported."""
+    usual = Settings()
+    told = {"layers": usual.heads[-1].layer, "heads": f"{len(usual.heads)} heads"}
+    help_of = {
+        option.name: option.help for option in commands.train.params if isinstance(option, click.Option)
+    }
+    assert f"[default: {told.get(name, getattr(usual, name, None))}]" in str(help_of[name])

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from hdspike import check
 from hdspike.contestants.contract import Contestant, Reading
-from hdspike.contestants.interval import BLOCK, accuracy, bits
+from hdspike.contestants.interval import BLOCK, accuracy, bits, resampled
 from hdspike.contestants.kept import Kept
 
 __all__ = ["VERSION", "Contest", "Entry", "difference", "summary"]
 
 VERSION = 1
 """Of what is kept of a point, and of what contestants do: raised when their numbers change."""
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -151,8 +150,5 @@ def difference(one: dict[str, Any], other: dict[str, Any], *, rng: check.Rng = 0
     size = np.array([min(mine[n][1], theirs[n][1]) for n in shared], dtype=np.float64)
     gap = np.array([mine[n][0] - theirs[n][0] for n in shared])
     value = float((gap * size).sum() / size.sum())
-    if len(shared) == 1:
-        return {"value": value, "low": None, "high": None, "paired": True}
-    drawn = check.generator(rng).multinomial(len(shared), np.full(len(shared), 1 / len(shared)), size=DRAWS)
-    low, high = np.quantile((drawn @ (gap * size)) / (drawn @ size), [0.025, 0.975])
-    return {"value": value, "low": float(low), "high": float(high), "paired": True}
+    low, high = resampled(gap * size, size, rng=rng)
+    return {"value": value, "low": low, "high": high, "paired": True}

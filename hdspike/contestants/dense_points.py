@@ -5,11 +5,10 @@ generating one text with a cache of keys and values. The benchmark keeps no bits
 errors of its own blocks, and differences are unpaired.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from hdspike.contestants.dense_results import folder
+from hdspike.contestants.dense_results import every_result
 
 __all__ = ["dense_points"]
 
@@ -19,14 +18,12 @@ NORMAL = 1.96
 
 def dense_points(learned: int, read: int, place: Path | None = None) -> list[dict[str, Any]]:
     """Points of every training of ``learned`` characters that was judged on ``read``; none where there is no result."""
-    found: list[dict[str, Any]] = []
-    for file in sorted((folder() if place is None else place).glob("dense-*.json")):
-        try:
-            held = json.loads(file.read_text(encoding="utf-8"))
-            if (held["characters"]["training"], held["characters"]["test"]) == (learned, read):
-                found += _points(held)
-        except (ValueError, KeyError, TypeError):
-            continue  # a file that is not of this benchmark, or cut short
+
+    def taken(held: dict[str, Any]) -> list[dict[str, Any]]:
+        same = (held["characters"]["training"], held["characters"]["test"]) == (learned, read)
+        return _points(held) if same else []
+
+    found = every_result(taken, place)
     return sorted(found, key=lambda point: (list(FAMILIES.values()).index(point["family"]), point["budget"]))
 
 

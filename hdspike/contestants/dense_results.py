@@ -5,12 +5,13 @@ from the user's cache folder, and say so where there are none.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-__all__ = ["COMMAND", "dense_results", "folder"]
+__all__ = ["COMMAND", "dense_results", "every_result", "folder"]
 
 COMMAND = "python benchmarks/language_dense.py --out ~/.cache/hdspike/language-dense"
 
@@ -25,19 +26,30 @@ def dense_results(part: str, place: Path | None = None) -> dict[str, Any] | None
 
     Returns ``budget`` (seconds on two cores), ``frozen`` (bits per character of the whole model) and the ``part``.
     """
-    found = []
+
+    def taken(held: dict[str, Any]) -> list[dict[str, Any]]:
+        if part not in held:
+            return []
+        return [
+            {
+                "budget": float(held["budget_seconds"]),
+                "parameters": int(held["train"]["parameters"]),
+                "frozen": float(held["frozen"]["bits_per_character"]),
+                part: held[part],
+            }
+        ]
+
+    return max(every_result(taken, place), key=lambda one: float(one["budget"]), default=None)
+
+
+def every_result(
+    take: Callable[[dict[str, Any]], list[dict[str, Any]]], place: Path | None = None
+) -> list[dict[str, Any]]:
+    """What ``take`` makes of each file of results; nothing of one that is not of this benchmark, or was cut short."""
+    found: list[dict[str, Any]] = []
     for file in sorted((folder() if place is None else place).glob("dense-*.json")):
         try:
-            held = json.loads(file.read_text(encoding="utf-8"))
-            if part in held:
-                found.append(
-                    {
-                        "budget": float(held["budget_seconds"]),
-                        "parameters": int(held["train"]["parameters"]),
-                        "frozen": float(held["frozen"]["bits_per_character"]),
-                        part: held[part],
-                    }
-                )
+            found += take(json.loads(file.read_text(encoding="utf-8")))
         except (ValueError, KeyError, TypeError):
-            continue  # a file that is not of this benchmark, or cut short
-    return max(found, key=lambda one: float(one["budget"]), default=None)
+            continue
+    return found

@@ -16,7 +16,7 @@ from hdspike import check
 from hdspike.contestants.contract import Reading
 from hdspike.theory.interval import number
 
-__all__ = ["BLOCK", "Interval", "accuracy", "between", "bits", "interval"]
+__all__ = ["BLOCK", "Interval", "accuracy", "between", "bits", "interval", "resampled"]
 
 BLOCK = 1000
 """Characters of one block."""
@@ -70,14 +70,20 @@ def interval(
         raise ValueError(f"positions must rise, one for each of {len(given)} values, got {len(places)}")
     _, of = np.unique((places - places[0]) // length, return_inverse=True)
     sums, sizes = np.bincount(of, given), np.bincount(of)
-    low = high = None
-    if len(sums) > 1:
-        random = check.generator(rng)
-        drawn = random.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=DRAWS)
-        means = (drawn @ sums) / (drawn @ sizes)
-        tail = (1 - confidence) / 2
-        low, high = (float(q) for q in np.quantile(means, [tail, 1 - tail]))
+    low, high = resampled(sums, sizes, confidence=confidence, rng=rng)
     return Interval(float(given.mean()), low, high, confidence, len(sums))
+
+
+def resampled(
+    sums: NDArray[Any], sizes: NDArray[Any], *, confidence: float = 0.95, rng: check.Rng = 0
+) -> tuple[float, float] | tuple[None, None]:
+    """Quantiles of Σ_b w_b·s_b ÷ Σ_b w_b·n_b over draws of blocks with sums s and sizes n; None of one block alone."""
+    if len(sums) < 2:
+        return None, None
+    drawn = check.generator(rng).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=DRAWS)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile((drawn @ sums) / (drawn @ sizes), [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def bits(reading: Reading, *, block: int = BLOCK, **options: Any) -> Interval:

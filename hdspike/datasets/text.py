@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Text", "builtin_text", "read_text"]
+__all__ = ["Text", "builtin_text", "read_text", "tokenise"]
 
 BUILTIN = "pydoc_data.topics"
 LARGEST = 1 << 28  # bytes; a larger file is a mistake more often than a wish
@@ -27,14 +27,15 @@ class Text:
     def content(self) -> str:
         """The characters themselves.
 
-        >>> _tokenise("", "no, on").content
+        >>> tokenise("", "no, on").content
         'no, on'
         """
         codes = np.frombuffer(self.symbols.encode("utf-32-le"), dtype="<u4")
         return codes[self.tokens].tobytes().decode("utf-32-le")
 
 
-def _tokenise(source: str, text: str) -> Text:
+def tokenise(source: str, text: str) -> Text:
+    """The characters of a string as tokens, with the symbols that occur in it as alphabet."""
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     symbols, tokens = np.unique(codes, return_inverse=True)
     return Text(source, "".join(map(chr, symbols)), tokens.astype(np.int64))
@@ -47,7 +48,7 @@ def builtin_text() -> Text:
     """
     from pydoc_data.topics import topics
 
-    return _tokenise(BUILTIN, "".join(topics.values()))
+    return tokenise(BUILTIN, "".join(topics.values()))
 
 
 def read_text(path: str | Path) -> Text:
@@ -78,4 +79,4 @@ def read_text(path: str | Path) -> Text:
         raise ValueError(
             f"text must be text, {file} is binary: it holds a zero byte at character {content.index(chr(0))}"
         )
-    return _tokenise(file.name, content)
+    return tokenise(file.name, content)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from hdspike import check
 from hdspike.jit import kernel
-from hdspike.transformer.settings import SUFFIX, Settings
+from hdspike.transformer.settings import SUFFIX, Head, Settings
 
-__all__ = ["Codes", "items", "new_codes"]
+__all__ = ["Codes", "items", "new_codes", "reaches"]
 
 ROLE = 3
 """An odd number permutes the lines of a block whose length is a power of two."""
@@ -54,6 +54,11 @@ def items(symbols: int, settings: Settings) -> NDArray[np.uint16]:
     return np.stack(
         [rng.permutation(settings.lines)[:symbols] for _ in range(settings.blocks)], axis=1
     ).astype(np.uint16)
+
+
+def reaches(heads: tuple[Head, ...]) -> NDArray[np.int64]:
+    """(heads,) the reach of each, negative for a words head."""
+    return np.array([head.reach if head.kind == SUFFIX else -head.reach for head in heads], dtype=np.int64)
 
 
 def new_codes(letters: NDArray[np.bool_], settings: Settings) -> Codes:

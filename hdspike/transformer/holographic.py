@@ -16,6 +16,7 @@ from hdspike import bits, check
 from hdspike.bits.distance import TILE
 from hdspike.bits.search import FAR, INSERTED
 from hdspike.jit import spread
+from hdspike.transformer import codes as _c
 from hdspike.transformer import comparing as _n
 from hdspike.transformer import grams as _g
 from hdspike.transformer import window as _w
@@ -148,8 +149,7 @@ class HolographicTransformer(SpikingTransformer):
         config = settings if settings is not None else DenseSettings()
         super().__init__(symbols, config.readout(len(symbols) if isinstance(symbols, str) else 2))
         self.settings, heads = config, config.heads
-        letters = np.array([symbol.isalnum() or symbol == "_" for symbol in symbols])
-        self.codes = _g.new_grams(letters, heads, config.bits, config.seed)
+        self.codes = _g.new_grams(self.codes.letters, heads, config.bits, config.seed)
         deepest = max(head.reach for head in heads)
         ring = 1 << (max(config.window, deepest) + _w.SPAN - 1).bit_length()
         groups = 1 if config.code == BUNDLE else len(heads)
@@ -164,7 +164,7 @@ class HolographicTransformer(SpikingTransformer):
         config, start, count = self.settings, self.read_so_far, len(tokens)
         ring = len(self.window.values) - 1
         self.window.values[np.arange(start - 1, start + count - 1) & ring] = tokens
-        reaches = np.array([h.reach if h.kind == SUFFIX else -h.reach for h in config.heads], dtype=np.int64)
+        reaches = _c.reaches(config.heads)
         xors = _g._write(
             *(self.codes, tokens, start, self.window.values, reaches, config.code == BUNDLE, self.window.keys)
         )

@@ -13,7 +13,7 @@ from hdspike.transformer import codes as _c
 from hdspike.transformer import lifetime as _l
 from hdspike.transformer import votes as _v
 from hdspike.transformer import window as _w
-from hdspike.transformer.settings import LIFETIME, SUFFIX, WINDOW, Settings
+from hdspike.transformer.settings import LIFETIME, WINDOW, Settings
 
 __all__ = ["Prediction", "SpikingTransformer"]
 
@@ -201,7 +201,7 @@ class SpikingTransformer:
         """Codes, attention and lifetime memory for the next positions; rows 1 … of the spikes."""
         config, start, count = self.settings, self.read_so_far, len(tokens)
         ring = len(self.window.values) - 1
-        reaches = np.array([h.reach if h.kind == SUFFIX else -h.reach for h in config.heads], dtype=np.int64)
+        reaches = _c.reaches(config.heads)
         added = _c._codes(self.codes, tokens, start, reaches, config.lines, self.window.codes)
         self.window.values[np.arange(start - 1, start + count - 1) & ring] = tokens
         self._sent(start, count)
