@@ -18,7 +18,7 @@ settings.load_profile("plain" if not JIT else "ci" if os.environ.get("CI") else 
 ONCE = (
     "test_attend", "test_benchmarks_", "test_break_even", "test_calibration", "test_cli", "test_datasets",
     "test_dense", "test_design", "test_energy", "test_idle", "test_metrics", "test_pricing", "test_schedules",
-    "test_arrays", "test_contestants_contest", "test_sensitivity", "test_sim_", "test_substrate",
+    "test_arrays", "test_contestants_contest", "test_sensitivity", "test_sim_", "test_sparsity_", "test_substrate",
 )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ ROOMS = (
         "models",
         "transformer",
         "contestants",
+        "sparsity",
     ),
 )
 
