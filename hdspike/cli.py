@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hdspike import output
+from hdspike.sparsity.commands import params
 from hdspike.writing import commands
 
 __all__ = ["main"]
@@ -205,7 +206,7 @@ def attend(file: str | None, **options: Any) -> None:
         attend_screen.print_attend(found, output.console())
 
 
-for command in (commands.train, commands.generate, commands.evaluate):
+for command in (commands.train, commands.generate, commands.evaluate, params):
     cli.add_command(command)
 
 
