@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+ALONE  := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 .PHONY: run test test-modes test-plain test-bounds test-generic check sims figures bench energy oracle clean
 
@@ -42,9 +43,11 @@ figures: $(VENV)/test-installed
 	$(BIN)/python docs/write.py
 	$(BIN)/python docs/write_attention.py
 	$(BIN)/python docs/write_transformer.py
+	$(BIN)/python docs/write_sparsity.py
 
 # Every kernel beside its peers (torchhd, faiss, CBHV), a memory of a million items, and the chip beside SANA-FE, NEST
-# and Brian2, attention over up to a million keys beside torch and faiss, language models head to head. Wants an idle machine.
+# and Brian2, attention over up to a million keys beside torch and faiss, language models head to head, sparse and ternary
+# layers beside BLAS and SciPy. Wants an idle machine.
 bench: $(VENV)/bench-installed $(VENV)/brian/installed
 	@mkdir -p figures/bench
 	$(BIN)/python benchmarks/bits.py --json figures/bench/bits.json
@@ -55,6 +58,9 @@ bench: $(VENV)/bench-installed $(VENV)/brian/installed
 	$(BIN)/hdspike data fetch smollm2 brown web
 	$(BIN)/python benchmarks/language.py --json figures/bench/language.json --figure figures/bench/language.svg
 	$(BIN)/python benchmarks/attention.py --json figures/bench/attention.json --figure figures/bench/attention.svg
+	$(ALONE) $(BIN)/python benchmarks/sparse_layers.py --json figures/bench/sparse_layers.json \
+	  --figure figures/bench/sparse_layers.svg
+	$(ALONE) $(BIN)/python benchmarks/ternary.py --json figures/bench/ternary.json
 
 # Joules measured on this machine: an NVIDIA GPU (extra `gpu`) and the processor's own counters, where there are any.
 energy: $(VENV)/installed

@@ -2,6 +2,7 @@
 
 ``gguf_file``   a Llama-family model out of one GGUF file: sizes, weights, tokenizer (``gguf_header``, ``tokens``)
 ``llama``       the decoder: tokens → states, logits, losses, attention given; ``cache`` for one token at a time
+``feed_forward`` the feed-forward of the decoder as a plug
 ``generate``    text out of it, greedy or drawn
 ``quality``     windows of a text, and the perplexity of their second halves
 ``bert``        a sentence encoder out of a safetensors folder

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hdspike import check
 from hdspike.models.attention import Attention, softmax
 from hdspike.models.cache import Cache
+from hdspike.models.feed_forward import FeedForward, gated
 from hdspike.models.gguf_file import LlamaFile
 from hdspike.models.memory import require_room
 
@@ -38,12 +39,6 @@ PARTS = (
 def _norm(x: NDArray[np.float32], gain: NDArray[np.float32], epsilon: float) -> NDArray[np.float32]:
     """x ÷ √(mean x² + ε) · gain."""
     return x * (gain / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + np.float32(epsilon)))
-
-
-def _silu(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """x ÷ (1 + e⁻ˣ), where e⁻ˣ may be too large for a float."""
-    with np.errstate(over="ignore"):
-        return x / (1 + np.exp(-x))
 
 
 def _nothing(layer: int) -> None:
@@ -123,6 +118,7 @@ class Llama:
         attention: Attention = softmax,
         *,
         cache: Cache | None = None,
+        feed_forward: FeedForward = gated,
         progress: Callable[[int], None] = _nothing,
     ) -> NDArray[np.float32]:
         """States ``(n, dim)`` before the readout; every position sees itself and what came before it.
@@ -131,6 +127,7 @@ class Llama:
             tokens: ``(n,)`` of the vocabulary, behind those that ``cache`` holds already.
             attention: the plug; called once a layer.
             cache: where keys and values are kept for the tokens to come.
+            feed_forward: the plug behind it; called for each layer and some hundred positions.
             progress: called with each layer, from 0, before it is worked off.
 
         Raises:
@@ -153,7 +150,7 @@ class Llama:
                 heads = read[:, part].transpose(1, 0, 2)
                 x[part] += heads.reshape(len(heads), -1) @ block["attn_output"].T
                 y = _norm(x[part], block["ffn_norm"], shape.epsilon)
-                x[part] += (_silu(y @ block["ffn_gate"].T) * (y @ block["ffn_up"].T)) @ block["ffn_down"].T
+                x[part] += feed_forward(y, block["ffn_gate"], block["ffn_up"], block["ffn_down"], layer=layer)
         if cache:
             cache.advance(len(tokens))
         return _norm(x, self.gain, shape.epsilon)
@@ -168,12 +165,13 @@ class Llama:
         attention: Attention = softmax,
         *,
         first: int = 1,
+        feed_forward: FeedForward = gated,
         progress: Callable[[int], None] = _nothing,
     ) -> NDArray[np.float64]:
         """−ln p(token i | tokens before it), in nats, for i = ``first`` … n − 1."""
         tokens = self.tokens(tokens)
         first = check.integer("first", first, low=1, high=len(tokens))
-        states = self.hidden(tokens, attention, progress=progress)
+        states = self.hidden(tokens, attention, feed_forward=feed_forward, progress=progress)
         out = np.empty(len(tokens) - first)
         for low in range(first, len(tokens), READOUT):
             high = min(low + READOUT, len(tokens))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hdspike import check
 from hdspike.models.attention import Attention, softmax
+from hdspike.models.feed_forward import FeedForward, gated
 from hdspike.models.llama import Llama
 
 __all__ = ["perplexity", "second_half", "windows"]
@@ -36,11 +37,14 @@ def second_half(
     window: Any,
     attention: Attention = softmax,
     *,
+    feed_forward: FeedForward = gated,
     progress: Callable[[int], None] = lambda layer: None,
 ) -> NDArray[np.float64]:
     """Losses in nats of the tokens from the middle of ``window`` to its end, each given all before it."""
     window = check.array("window", window, np.int64, ndim=1)
-    return model.losses(window, attention, first=max(1, len(window) // 2), progress=progress)
+    return model.losses(
+        window, attention, first=max(1, len(window) // 2), feed_forward=feed_forward, progress=progress
+    )
 
 
 def perplexity(losses: Any) -> float:

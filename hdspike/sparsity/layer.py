@@ -101,6 +101,11 @@ class Linear:
         """(n_in, n_out), zero outside of the mask."""
         return self.parameters["W"]
 
+    @property
+    def samples(self) -> int:
+        """How many samples the last training pass held."""
+        return len(self._x)
+
     def set_mask(self, mask: NDArray[np.bool_] | None) -> None:
         """Let only the weights of ``mask`` exist; those that did not and now do begin at zero."""
         if mask is not None:
@@ -123,6 +128,7 @@ class Linear:
     def forward(self, x: Floats, *, training: bool = False) -> Floats:
         if training:
             self._x = x
+            self._firing[...] = 1  # training skips nothing: all inputs' weights are read and have gradients
         elif self.skips_zeros:
             self._firing = np.count_nonzero(x, axis=0) / max(1, len(x))
         return np.asarray(x @ self.weights + self.parameters["b"])

@@ -79,8 +79,9 @@ class _Keys:
     def no_others(self, family: str) -> None:
         unknown = sorted(set(self.given) - self.asked)
         if unknown:
+            named = ", ".join(key if key.isprintable() else ascii(key) for key in unknown)
             raise ValueError(
-                f"{', '.join(unknown)} must be left out: not a known key of {family}; does it change a tensor?"
+                f"{named[:200]} must be left out: not a known key of {family}; does it change a tensor?"
             )
 
 
@@ -177,12 +178,14 @@ def _gpt_oss(keys: _Keys) -> Architecture:
     keys.same("experts_per_token", active, "num_experts_per_tok")
     layers = shape["layers"]
     kinds = ("sliding_attention", "full_attention")
-    each = keys.get("layer_types", [kinds[i % 2] for i in range(layers)])
-    if not isinstance(each, list) or len(each) != layers or not all(kind in kinds for kind in each):
+    each = keys.get("layer_types", None)
+    if each is not None and (
+        not isinstance(each, list) or len(each) != layers or not all(kind in kinds for kind in each)
+    ):
         raise ValueError(
             f"layer_types must be a list of num_hidden_layers = {layers} of {' or '.join(kinds)}, got {str(each)[:60]}"
         )
-    windowed = each.count(kinds[0])
+    windowed = (layers + 1) // 2 if each is None else each.count(kinds[0])  # else every other, the first among them
     span = keys.whole("sliding_window", *(() if windowed else (0,)), low=1 if windowed else 0)
     return Architecture(
         **shape,
@@ -214,7 +217,7 @@ def _deepseek(keys: _Keys) -> Architecture:
     if method not in ("noaux_tc", "greedy", "group_limited_greedy"):
         raise ValueError(f"topk_method must be noaux_tc, greedy or group_limited_greedy, got {method!r}")
     first, every = keys.whole("first_k_dense_replace", low=0), keys.whole("moe_layer_freq", 1)
-    sparse = [i for i in range(layers) if i >= first and i % every == 0]
+    sparse = len(range(-(-first // every) * every, layers, every))  # of the layers from `first` on, every `every`-th
     latent = Latent(
         rank=keys.whole("kv_lora_rank"),
         rope=keys.whole("qk_rope_head_dim"),
@@ -238,7 +241,7 @@ def _deepseek(keys: _Keys) -> Architecture:
         kv_heads=heads,
         head_dim=latent.value,
         hidden=keys.whole("intermediate_size"),
-        dense_layers=layers - len(sparse),
+        dense_layers=layers - sparse,
         experts=mixture,
         latent=latent,
         attention_bias=keys.flag("attention_bias", False),
