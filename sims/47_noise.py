@@ -100,8 +100,15 @@ def effects(score: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
     """Paired differences of noise scores: what each form adds to the dense network, and the two factors alone."""
     dense, weights, activations, both = (score[name] for name in ABLATION)
     out = {name: mean(values - dense) for name, values in score.items() if name != "dense"}
+    rivals = [form for form in out if form.startswith("dense, ")]
+    sparse = [
+        form for form in out if form not in rivals and not form.endswith(("noise in training", "centred"))
+    ]
+    rival, best = (max(some, key=lambda form: float(out[form]["mean"])) for some in (rivals, sparse))
     return {
         "over dense": out,
+        "best": {"dense": rival, "sparse": best},
+        "best dense over best sparse": mean(score[rival] - score[best]),
         "winners over centred": mean(score["winners, centred"] - score["dense, centred"]),
         "winners over noise": mean(score["winners, noise in training"] - score["dense, noise in training"]),
         "weights": mean((weights - dense + both - activations) / 2),
@@ -194,6 +201,11 @@ def verdict(effect: dict[str, Any]) -> str:
     return "more" if effect["mean"] > 0 else "less"
 
 
+AHEAD = {
+    "more": "the dense rival is ahead",
+    "less": "the sparse network is ahead",
+    "neither": "which of them is ahead cannot be told",
+}
 SAID = {"more": "help", "less": "harm", "neither": "cannot be told from nothing"}
 
 
@@ -208,15 +220,11 @@ def words(one: dict[str, Any]) -> list[str]:
     ]
     clean = one["forms"]["both"]["test"]["mean"] - one["forms"]["dense"]["test"]["mean"]
     said.append(f"{name}: on clean images both together change accuracy by {100 * clean:+.1f} points.")
-    rivals = [form for form in over if form.startswith("dense, ")]
-    best = max(rivals, key=lambda form: float(over[form]["mean"]))
-    helped = ("noise in training", "centred")
-    sparse = [form for form in over if not form.startswith("dense, ") and not form.endswith(helped)]
-    top = max(sparse, key=lambda form: float(over[form]["mean"]))
-    ahead = "the dense rival" if over[best]["mean"] > over[top]["mean"] else "the sparse network"
+    best, top = found["best"]["dense"], found["best"]["sparse"]
+    ahead = AHEAD[verdict(found["best dense over best sparse"])]
     said.append(
         f"{name}: the best sparse network ({LOOKS[top][0]}) is {points_of(over[top])} from dense, the best dense rival "
-        f"({LOOKS[best][0]}) {points_of(over[best])}: {ahead} is ahead."
+        f"({LOOKS[best][0]}) {points_of(over[best])}: {ahead}."
     )
     besides = found["winners over centred"]
     trained = found["winners over noise"]

@@ -6,9 +6,10 @@ indices and masks included), *active* parameters of a sample, *FLOPs* of the tra
 that exist then; the lottery ticket pays for all its rounds), and *measured* seconds of a sample, alone and in a batch
 of 256, by the fastest kernel of the form that this package has (:mod:`hdspike.sparsity.executables`).
 
-The dense side is the Pareto front of perceptrons of two shapes and up to nine sizes, trained once or five times as
+The dense side is the Pareto front of perceptrons of two shapes and up to eleven sizes, trained once or five times as
 long, anew for each budget. Differences of accuracy are paired by seed (split, order of samples); *surely* means that
-zero lies outside of the 95 % interval by Student's t after Bonferroni's correction for all comparisons of that budget.
+zero lies outside of the 95 % interval by Student's t after Bonferroni's correction for all comparisons of that budget;
+what is better by its own interval alone is named apart.
 
 Shares of weights (or of active parameters: experts, k-WTA) are 2 … 100 %; sparse training, pruning and low rank also go
 five times as long at two levels. Every form has at every level the better of two shapes of as many weights, with one
@@ -47,7 +48,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "digits": {
         "shapes": ((64, 300, 100, 10), (64, 678, 10)),
         "rate": 1e-2,
-        "seeds": 8,
+        "seeds": 10,
         "epochs": 20,
         "batch": 64,
         "tuning": {"seeds": (1000, 1001), "images": 2000, "epochs": 20},
@@ -77,8 +78,8 @@ SHORT = {
     "stored_bytes": "stored bytes",
     "active": "active parameters",
     "flops": "training FLOPs",
-    "alone_us": "time, alone",
-    "batch_us": "time, batch of 256",
+    "alone_us": "time alone",
+    "batch_us": "time in batches of 256",
 }
 
 
@@ -284,6 +285,11 @@ def words(one: dict[str, Any]) -> list[str]:
         else:
             losses.append(called)
             said.append(f"at equal {called} no form is surely better than dense")
+        weaker = {d["form"]: d for d in sorted(one["differences"][budget], key=lambda d: d["difference"] or 0)
+                  if d["difference"] is not None and d["low"] > 0 and d["form"] not in best}  # fmt: skip
+        if weaker:
+            listed = ", ".join(f"{name} {100 * d['difference']:+.1f}" for name, d in weaker.items())
+            said[-1] += f" (better by their own 95 % intervals, uncorrected: {listed})"
         if worse:
             said[-1] += f"; surely worse at every level: {', '.join(worse)}"
     answer = (

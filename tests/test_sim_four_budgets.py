@@ -55,10 +55,17 @@ def test_words_follow_the_numbers(numbers):
         "sparse surely beats dense at no budget" in answer and detail.count("no form is surely better") == 6
     )
     assert "surely worse at every level: RigL" in detail
-    one["differences"]["active"] = [{"form": "experts", "difference": 0.012, "sure": True}]
+    one["differences"]["active"] = [
+        {"form": "experts", "difference": 0.012, "low": 0.01, "sure": True},
+        {"form": "RigL", "difference": 0.02, "low": 0.001, "sure": False},
+    ]
     answer, detail = model.words(one)
     assert "sparse beats dense at equal active parameters; not at equal stored parameters" in answer
-    assert "at equal active parameters surely better than dense: experts (+1.2 points)" in detail
+    assert (
+        "at equal active parameters surely better than dense: experts (+1.2 points) (better by their own"
+        in detail
+    )
+    assert "uncorrected: RigL +2.0)" in detail
 
 
 def test_a_figure_is_drawn_from_the_written_numbers_alone(numbers):

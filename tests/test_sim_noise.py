@@ -83,6 +83,9 @@ def test_the_words_follow_the_numbers():
     score["both, as many weights"] += 0.4
     one["effects"] = MODULE.effects(score)
     assert MODULE.words(one)[2].endswith("the sparse network is ahead.")
+    score["dense, centred"] = score["both, as many weights"] + np.array([0.1, -0.1, 0.03])
+    one["effects"] = MODULE.effects(score)
+    assert MODULE.words(one)[2].endswith("which of them is ahead cannot be told.")
 
 
 def test_the_whole(numbers):

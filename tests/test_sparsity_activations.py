@@ -318,6 +318,10 @@ BAD = [
     (lambda: zero_shares(perceptron((4, 2), rng=0), X, threshold=-1), ValueError, "threshold must be in"),
     (lambda: noisy(X, 1.5, value=1.0, rng=0), ValueError, r"share must be in \[0, 1\], got 1.5"),
     (lambda: noisy(X, 0.5, value=NAN, rng=0), ValueError, "value must be in"),
+    (lambda: Form(density=NAN), ValueError, r"density must be in \[0, 1\], got nan"),
+    (lambda: Form(share=NAN), ValueError, r"share must be in \[0, 1\], got nan"),
+    (lambda: Form(dropout=1.1), ValueError, r"dropout must be in \[0, 1\], got 1.1"),
+    (lambda: Form(hidden=()), ValueError, "hidden must name at least one layer"),
     (lambda: matched_widths(0, 5), ValueError, "inputs must be at least 1"),
     (lambda: matched_widths(5, 0), ValueError, "weights must be at least 1"),
 ]  # fmt: skip

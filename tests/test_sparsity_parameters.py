@@ -337,6 +337,27 @@ def test_a_missing_key_is_named(key: str) -> None:
         parameters.architecture(config)
 
 
+@pytest.mark.parametrize("family", ["mistral", "mixtral", "gpt_oss"])
+def test_families_with_a_default_of_their_own_must_name_their_heads(family: str) -> None:
+    """Eight key and value heads in transformers, however many queries there are."""
+    config = small(family)
+    del config["num_key_value_heads"]
+    with pytest.raises(ValueError, match=r"^num_key_value_heads must be given"):
+        parameters.architecture(config)
+
+
+@pytest.mark.parametrize("family", ["gpt_oss", "deepseek_v3"])
+def test_hostile_numbers_of_layers_take_no_memory(family: str) -> None:
+    made = parameters.architecture(small(family, num_hidden_layers=10**9))
+    assert (made.windowed, made.dense_layers) == ((5 * 10**8, 0) if family == "gpt_oss" else (0, 1))
+
+
+def test_names_of_keys_cannot_write_to_a_terminal() -> None:
+    with pytest.raises(ValueError, match=r"^'x\\x1b\[31m' must be left out") as caught:
+        parameters.architecture(small("llama", **{"x\x1b[31m": 1}))
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [

@@ -178,6 +178,8 @@ def test_zero_inputs_are_not_loaded_where_they_are_skipped() -> None:
     cost = layer.cost()
     assert (cost.stored, cost.active, cost.macs) == (10, 5, 3)
     assert (cost.stored_bytes, cost.active_bytes) == (8 + 16, 3 + 16)
+    layer.forward(np.eye(4, dtype=np.float32), training=True)
+    assert layer.cost().macs == 8, "training skips nothing, whatever was read before"
 
 
 # --- quantised networks, and the two orders --------------------------------------------------------------

@@ -234,7 +234,7 @@ def hypervectors(trial: Trial) -> Trained:
 
 
 WIDE = (1.0, 0.5, 0.2, 0.1, 0.05)
-THIN = (0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.0133, 0.01)
+THIN = (0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.0133, 0.01, 0.0075, 0.005)
 ENDS = (0.1, 0.02)
 FORMS: dict[str, Form] = {
     "dense": Form(built(lambda t: perceptron(t.narrowed, rng=t.seed)), "dense", WIDE, WIDE),

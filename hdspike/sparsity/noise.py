@@ -129,6 +129,12 @@ class Form:
     augment: bool = False
     centred: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("density", "share", "dropout"):
+            number(name, getattr(self, name), 0, 1)
+        if not self.hidden:
+            raise ValueError("hidden must name at least one layer, got none")
+
     def network(self, task: Task, *, value: float, rng: check.Rng) -> Network:
         """The network, untrained. The weights are drawn in the same order for every form of the same widths."""
         random = check.generator(rng)

@@ -77,6 +77,7 @@ class StraightThrough(Linear):
         if training:
             self._x = left if unit is None else left * unit
             self._rounded = values * step
+            self._firing[...] = 1  # as in Linear: training skips nothing
         elif self.skips_zeros:
             self._firing = np.count_nonzero(left, axis=0) / max(1, len(left))
         return np.asarray(y)

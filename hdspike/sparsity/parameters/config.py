@@ -117,8 +117,10 @@ def _common(keys: _Keys) -> dict[str, Any]:
     }
 
 
-def _grouped(keys: _Keys, common: dict[str, Any]) -> dict[str, Any]:
-    """Query, key and value heads."""
+def _grouped(keys: _Keys, common: dict[str, Any], *needed: str) -> dict[str, Any]:
+    """Query, key and value heads; ``needed`` keys, left out, would mean a number of the family's own."""
+    for key in needed:
+        keys.get(key)
     heads, dim = common["heads"], common["dim"]
     groups = keys.whole("num_key_value_heads", heads)
     if heads % groups:
@@ -156,7 +158,7 @@ def _llama(keys: _Keys) -> Architecture:
 
 
 def _mistral(keys: _Keys) -> Architecture:
-    shape = _grouped(keys, _common(keys))
+    shape = _grouped(keys, _common(keys), "num_key_value_heads")
     return Architecture(
         **shape,
         **_window(keys, shape["layers"]),
@@ -166,14 +168,14 @@ def _mistral(keys: _Keys) -> Architecture:
 
 
 def _mixtral(keys: _Keys) -> Architecture:
-    shape = _grouped(keys, _common(keys))
+    shape = _grouped(keys, _common(keys), "num_key_value_heads")
     experts, active = _experts(keys, "num_local_experts")
     mixture = Experts(experts, active, keys.whole("intermediate_size"))
     return Architecture(**shape, **_window(keys, shape["layers"]), experts=mixture)
 
 
 def _gpt_oss(keys: _Keys) -> Architecture:
-    shape = _grouped(keys, _common(keys))
+    shape = _grouped(keys, _common(keys), "num_key_value_heads", "head_dim")
     experts, active = _experts(keys, "num_local_experts")
     keys.same("experts_per_token", active, "num_experts_per_tok")
     layers = shape["layers"]
@@ -185,7 +187,7 @@ def _gpt_oss(keys: _Keys) -> Architecture:
         raise ValueError(
             f"layer_types must be a list of num_hidden_layers = {layers} of {' or '.join(kinds)}, got {str(each)[:60]}"
         )
-    windowed = (layers + 1) // 2 if each is None else each.count(kinds[0])  # else every other, the first among them
+    windowed = (layers + 1) // 2 if each is None else each.count(kinds[0])
     span = keys.whole("sliding_window", *(() if windowed else (0,)), low=1 if windowed else 0)
     return Architecture(
         **shape,
@@ -217,7 +219,9 @@ def _deepseek(keys: _Keys) -> Architecture:
     if method not in ("noaux_tc", "greedy", "group_limited_greedy"):
         raise ValueError(f"topk_method must be noaux_tc, greedy or group_limited_greedy, got {method!r}")
     first, every = keys.whole("first_k_dense_replace", low=0), keys.whole("moe_layer_freq", 1)
-    sparse = len(range(-(-first // every) * every, layers, every))  # of the layers from `first` on, every `every`-th
+    sparse = len(
+        range(-(-first // every) * every, layers, every)
+    )  # of the layers from `first` on, every `every`-th
     latent = Latent(
         rank=keys.whole("kv_lora_rank"),
         rope=keys.whole("qk_rope_head_dim"),
