@@ -347,9 +347,10 @@ def found_panel(ax: Any, numbers: dict[str, Any]) -> None:
     ax.set_ylabel("found before all that are not there")
     hyper, dense = numbers["stores"][0]["capacity"], numbers["stores"][-1]["capacity"]
     by_dimension = dense / numbers["stores"][-1]["numbers"] / (hyper / numbers["bits"])
+    few = max(numbers["stores"][1:], key=lambda entry: float(entry["capacity"]))
     ax.set_title(
-        f"Equal bits: hypervectors hold {hyper / dense:.0f} times what floats do;\n"
-        f"of a dimension, a float holds {by_dimension:.2f} times a bit (law: π/2)"
+        f"Equal bits: hypervectors hold {hyper / few['capacity']:.1f} times what numbers of {few['bits'] or 32} bits\n"
+        f"do, {hyper / dense:.0f} times floats; a dimension of floats {by_dimension:.2f} times one bit (law: π/2)"
     )
     ax.legend(fontsize=9, loc="upper left", title="lines: laws; points: simulated", alignment="left")
 

@@ -28,7 +28,8 @@ def test_the_code_of_the_readme_runs() -> None:
     exec("\n".join(blocks), {"__name__": "readme"})
 
 
-@pytest.mark.parametrize("page_of", ["attention", "transformer"])
+@pytest.mark.once
+@pytest.mark.parametrize("page_of", ["attention", "transformer", "sparsity"])
 def test_a_page_shows_the_numbers_of_its_figures(page_of, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     page = (ROOT / "docs" / f"{page_of}.md").read_text(encoding="utf-8")

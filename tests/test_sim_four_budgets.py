@@ -60,7 +60,14 @@ def test_words_follow_the_numbers(numbers):
         {"form": "RigL", "difference": 0.02, "low": 0.001, "sure": False},
     ]
     answer, detail = model.words(one)
-    assert "sparse beats dense at equal active parameters; not at equal stored parameters" in answer
+    assert (
+        "sparse surely beats dense at equal active parameters (experts); no sure difference in its favour at equal "
+        "stored parameters" in answer
+    )
+    one["differences"]["active"][0]["form"] = "ternary"  # not sparse: it wins, but sparse does not
+    one["points"].append({"form": "ternary", "family": "bits"})
+    assert "sparse surely beats dense at no budget" in model.words(one)[0]
+    one["differences"]["active"][0]["form"] = "experts"
     assert (
         "at equal active parameters surely better than dense: experts (+1.2 points) (better by their own"
         in detail

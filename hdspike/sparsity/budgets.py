@@ -120,10 +120,13 @@ def compared(
     budget: str,
     *,
     confidence: float = 0.95,
+    margin: float = 0.0,
 ) -> list[dict[str, Any]]:
     """Each point against the baseline at the same cost: the mean paired difference of accuracies and two intervals.
 
     Points are ``{budget: cost, "accuracies": [one a seed]}``; every one of them has the same seeds in the same order.
+    ``margin``: how far off a cost may be, as measured times are: of the differences at the cost, and at as much
+    less and more, the one that is nearest to zero counts, and it is sure only if all of them are, to the same side.
 
     Returns:
         for each point ``difference`` and its ``low`` and ``high`` at ``confidence``; ``sure``, whether zero is outside
@@ -131,21 +134,32 @@ def compared(
         all None where the point is cheaper than any of the baseline.
     """
     check.one_of("budget", budget, tuple(BUDGETS))
+    if not 0 <= margin < np.inf:
+        raise ValueError(f"margin must be a share of the cost, at least 0, got {margin}")
     costs = [one[budget] for one in baseline]
     values = [one["accuracies"] for one in baseline]
     out: list[dict[str, Any]] = []
     for point in points:
-        dense = at_budget(costs, values, point[budget])
-        if dense is None:
+        found = np.asarray(point["accuracies"], dtype=np.float64)
+        each = []
+        for factor in (1, 1 + margin, 1 / (1 + margin)) if margin else (1,):
+            dense = at_budget(costs, values, factor * point[budget])
+            if dense is None:
+                continue
+            if found.shape != dense.shape:
+                raise ValueError(
+                    f"accuracies must be of the {len(dense)} seeds of the baseline, got {len(found)}"
+                )
+            mean, low, high = interval(found - dense, confidence=confidence)
+            _, least, most = interval(found - dense, confidence=1 - (1 - confidence) / len(points))
+            side = (
+                0 if len(found) < 2 else 1 if least > 0 else -1 if most < 0 else 0
+            )  # one seed is never sure
+            each.append((abs(mean), mean, low, high, side))
+        if not each:
             out.append({"difference": None, "low": None, "high": None, "sure": None})
             continue
-        found = np.asarray(point["accuracies"], dtype=np.float64)
-        if found.shape != dense.shape:
-            raise ValueError(
-                f"accuracies must be of the {len(dense)} seeds of the baseline, got {len(found)}"
-            )
-        mean, low, high = interval(found - dense, confidence=confidence)
-        _, least, most = interval(found - dense, confidence=1 - (1 - confidence) / len(points))
-        sure = bool(len(found) > 1 and (least > 0 or most < 0))  # one seed is never sure
+        _, mean, low, high, side = min(each)
+        sure = bool(side and all(one[-1] == side for one in each))
         out.append({"difference": mean, "low": low, "high": high, "sure": sure})
     return out

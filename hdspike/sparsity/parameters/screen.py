@@ -52,7 +52,7 @@ def _active(found: dict[str, Any]) -> Table:
     )
     table.columns[3].justify = "left"
     for name, entry in found["active_by_convention"].items():
-        mark = " (the publisher's)" if name == found["convention"] and found["published"] else ""
+        mark = " (as we read its publisher)" if name == found["convention"] and found["published"] else ""
         table.add_row(f"{name}{mark}", f"{entry['active']:,}", _percent(entry["share"]), entry["means"])
     return table
 
