@@ -33,12 +33,18 @@ def read(name: str) -> dict[str, Any]:
     return found
 
 
+LEGENDS = ("Hollow 1×, filled 5×, stars dense; ", "1× training, stars dense; ")
+"""What titles say of the marks alone."""
+
+
 def titles(stem: str) -> list[str]:
     """What the panels of a sim's figure say, each computed from its numbers."""
     figure = sim.load(stem).draw(read(stem))
     said = [" ".join(ax.get_title().split()) for ax in figure.axes if ax.get_title()]
     plt.close(figure)
-    return said
+    for legend in LEGENDS:
+        said = [line.removeprefix(legend) for line in said]
+    return [line for line in said if "Blue:" not in line]
 
 
 def findings(stem: str) -> str:
@@ -139,6 +145,15 @@ def when() -> dict[str, str]:
     digits = sparse["tasks"]["digits"]["points"]
     flops = {p["sparsity"]: p["flops"] for p in digits if p["form"] in ("RigL", "dense") and p["times"] == 1}
     least = next(p for p in grid["points"] if p["sparsity"] == 0 and p["bits"] == 1)
+    gathers = {
+        batch: [
+            row["peers"]["dense BLAS"]["ratio"]
+            for row in read("bench/sparse_layers")["rows"]
+            if (row["sparsity"], row["batch"]) == (0.9, batch)
+        ]
+        for batch in (1, 256)
+    }
+    spoken = next(line for line in read("48_feed_forward")["words"] if "dense BLAS" in line)
     front = [f for f in grid["front"] if f["sparsity"] and f["bits"] < 32]
     return {
         "experts": f"few tokens a step: DeepSeek-V3 reads {deepseek[1]:.1%} of its weights for one, "
@@ -147,18 +162,19 @@ def when() -> dict[str, str]:
         f"{found['ticket'][-1]['remaining']:.0%} costs {cost:.1f} dense trainings, "
         f"one pruning with training after it {once:.1f}",
         "RigL": f"FLOPs of training: {flops[0.9] / flops[0.0]:.2f} of dense at 90 % zeros, none of them seconds here",
-        "SRigL, constant fan-in": "where the gather is faster than BLAS: see the measured layers below",
+        "SRigL, constant fan-in": f"one layer at 90 % zeros: the gather is {span_of(gathers[1])} × as fast as dense "
+        f"BLAS for one sample, {span_of(gathers[256])} × in batches of 256",
         "blocks": paying(structured, "4"),
         "neurons": paying(structured, "neurons"),
         "ternary": f"bytes: {ways['dense']['bytes'] / ways['ternary, int8']['bytes']:.0f}× fewer for "
         f"{100 * lost['mean']:.1f} ± {100 * lost['half']:.1f} points; float32 BLAS takes {min(times):.1f} to "
         f"{max(times):.0f} times as long for one product, rounding included ({sizes[0]} to {sizes[1]})",
-        "activations: k-WTA": "where who is zero is known before the weights are read: see SmolLM2 below",
+        "activations: k-WTA": f"SmolLM2's layers: {spoken[0].lower()}{spoken[1:].rstrip('.')}",
         "low rank": f"trained in: {rank['cache']['ratio']:.0f}× fewer cached values; cut out at half the bytes, "
         f"perplexity ×{ratios['low rank, inputs known']:.3g} against ×{ratios['sparse, inputs known']:.3g} sparse",
         "superposition": f"rare features; in {stores['bits']:,} bits hypervectors hold {capacity[0]} of them, "
         f"floats {capacity[-1]}",
-        "constant nonzeros, wider": "codes: always; networks: where weights are few and inputs many, see below",
+        "constant nonzeros, wider": titles("51_constant_width")[0].removeprefix("One plot: "),
         "few weights of few bits": f"a map costs a bit a weight, dense in 1 bit takes {least['stored'] / 1e3:.1f} kB; "
         f"{len(front)} of {len(grid['front'])} settings not beaten by fewer bytes are both sparse and of few bits",
     }  # fmt: skip
@@ -193,7 +209,7 @@ def short() -> str:
 
 def layers() -> str:
     """The gather of constant fan-in beside dense BLAS and compressed rows."""
-    rows = json.loads((FIGURES / "bench" / "sparse_layers.json").read_text(encoding="utf-8"))["rows"]
+    rows = read("bench/sparse_layers")["rows"]
     zeros = list(dict.fromkeys(row["sparsity"] for row in rows))
     table = [("layer, batch", *(f"{share:.0%} zeros" for share in zeros), "× its bound")]
     for n_in, n_out, batch in dict.fromkeys((row["n_in"], row["n_out"], row["batch"]) for row in rows):

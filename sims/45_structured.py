@@ -233,6 +233,10 @@ def accuracy_panel(ax: Any, held: dict[str, Any], title: str) -> None:
     ax.set_yscale("log")
     ax.set_ylim(0.7 * dense, 100)
     ax.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
+    ax.set_xticks([1000, 2000, 5000, 10_000, 20_000, 50_000], ["1 k", "2 k", "5 k", "10 k", "20 k", "50 k"])
+    ax.minorticks_off()
+    stored = [row["stored"] for row in held["1x"]]
+    ax.set_xlim(0.8 * min(stored), 1.25 * max(stored))
     ax.set_xlabel("stored parameters (without indices)")
     ax.set_ylabel("test error (%)")
     last = held["1x"][-1]["sparsity"]

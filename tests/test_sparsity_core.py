@@ -179,6 +179,12 @@ def test_digits_are_learned_and_runs_are_the_same() -> None:
             ),
             "rate must be",
         ),
+        (
+            lambda: train(
+                perceptron((2, 2), rng=0), np.zeros((3, 2)), np.zeros(3, int), epochs=1, decay=np.nan, rng=0
+            ),
+            "decay must be",
+        ),
         (lambda: digits(rng=0, held_out=1.0), "held_out must be inside"),
         (lambda: task("cifar", rng=0), "name must be one of"),
         (lambda: mnist("digits"), "name must be one of"),

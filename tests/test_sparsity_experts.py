@@ -480,7 +480,7 @@ SOFTMAX = {"experts": 4, "active": 2, "rng": 0}
         (
             lambda: hidden_for((3, 2), 5, by="active", experts=4, active=2),
             ValueError,
-            "budget must be at least 28, .*got 5",
+            "budget must be finite and at least 28, .*got 5",
         ),
         (lambda: hidden_for((3, 2), 500, by="bytes", experts=4, active=2), ValueError, "by must be one of"),
         (lambda: mixture_of(perceptron((3, 2), rng=0)), ValueError, "network must have a layer of experts"),

@@ -30,6 +30,7 @@ class Unbiased(Linear):
     def forward(self, x: Floats, *, training: bool = False) -> Floats:
         if training:
             self._x = x
+            self._firing[...] = 1
         elif self.skips_zeros:
             self._firing = np.count_nonzero(x, axis=0) / max(1, len(x))
         return np.asarray(x @ self.weights)

@@ -238,9 +238,9 @@ def hidden_for(
         return float(getattr(experts_perceptron(widths, **sizes, rng=0, **options).cost(), by))
 
     one, two = parameters(1), parameters(2)
-    if one > budget:
+    if not one <= budget < np.inf:
         raise ValueError(
-            f"budget must be at least {one:.0f}, of one hidden unit in every expert, got {budget}"
+            f"budget must be finite and at least {one:.0f}, of one hidden unit in every expert, got {budget}"
         )
     return 1 + int((budget - one) // (two - one))
 

@@ -191,6 +191,8 @@ def train(
         )
     if not 0 < rate < np.inf:
         raise ValueError(f"rate must be a finite number above 0, got {rate}")
+    if not 0 <= decay < np.inf:
+        raise ValueError(f"decay must be a finite number, at least 0, got {decay}")
     random, optimiser, took = check.generator(rng), Adam(rate=rate, decay=decay), Learning()
     starts = range(0, len(x), batch)
     steps = epochs * len(starts)
