@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from hdspike import datasets
 from hdspike.contestants.kept import Kept
 from hdspike.plot.style import COLOURS, figure
+from hdspike.sparsity.budgets import interval
 from hdspike.sparsity.noise import LEVELS, PUBLISHED, Form, matched_widths, tried
 from hdspike.sparsity.task import Task, task
 
@@ -85,15 +85,8 @@ def forms(inputs: int) -> dict[str, Form]:
 
 def mean(values: Any) -> dict[str, Any]:
     """The mean over seeds and Student's 95 % interval; None where one seed alone was tried."""
-    given = np.asarray(values, dtype=float)
-    middle, half = float(given.mean()), None
-    if len(given) > 1:
-        half = float(student.ppf(0.975, len(given) - 1) * given.std(ddof=1) / np.sqrt(len(given)))
-    return {
-        "mean": middle,
-        "low": None if half is None else middle - half,
-        "high": None if half is None else middle + half,
-    }
+    found: dict[str, Any] = interval(values)._asdict()
+    return found if len(values) > 1 else found | {"low": None, "high": None}
 
 
 def effects(score: dict[str, NDArray[np.float64]]) -> dict[str, Any]:

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from hdspike import datasets
 from hdspike.contestants.kept import Kept as Points
 from hdspike.models import Llama, LlamaFile, perplexity, windows
 from hdspike.models.paired import perplexity_ratio
 from hdspike.plot.style import COLOURS, figure
+from hdspike.sparsity.budgets import interval
 from hdspike.sparsity.gated import share_read
 from hdspike.sparsity.gated_layer import learned
 from hdspike.sparsity.gated_quality import Judge, time_of_token
@@ -119,13 +119,7 @@ def judged(judge: Judge, rows: NDArray[np.int64], points: Points, name: str) -> 
 
 def mean(values: Any) -> dict[str, Any]:
     """The mean over seeds and Student's 95 % interval."""
-    given = np.asarray(values, dtype=float)
-    half = float(student.ppf(0.975, len(given) - 1) * given.std(ddof=1) / np.sqrt(len(given)))
-    return {
-        "mean": float(given.mean()),
-        "low": float(given.mean()) - half,
-        "high": float(given.mean()) + half,
-    }
+    return dict(interval(values)._asdict())
 
 
 def small(points: Points, *, seeds: int, epochs: int, seed: int) -> dict[str, Any]:

@@ -134,13 +134,17 @@ class Linear:
         return np.asarray(x @ self.weights + self.parameters["b"])
 
     def backward(self, upstream: Floats) -> Floats:
+        self._learn(upstream)
+        return np.asarray(upstream @ self.weights.T)
+
+    def _learn(self, upstream: Floats) -> None:
+        """The gradients of the weights that exist, and of the biases."""
         gradient = self._x.T @ upstream
         if self.mask is not None:
             if self.explore:
                 self.dense_gradient = gradient.copy()
             gradient *= self.mask
         self.gradients = {"W": gradient, "b": upstream.sum(axis=0)}
-        return np.asarray(upstream @ self.weights.T)
 
     def cost(self) -> Cost:
         """Dense: 4 bytes a weight. Masked: 4 bytes and the cheaper of a bit map and two-byte indices."""

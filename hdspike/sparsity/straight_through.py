@@ -83,12 +83,7 @@ class StraightThrough(Linear):
         return np.asarray(y)
 
     def backward(self, upstream: Floats) -> Floats:
-        gradient = self._x.T @ upstream
-        if self.mask is not None:
-            if self.explore:
-                self.dense_gradient = gradient.copy()
-            gradient *= self.mask
-        self.gradients = {"W": gradient, "b": upstream.sum(axis=0)}
+        self._learn(upstream)
         return np.asarray(upstream @ self._rounded.T)
 
     def existing(self) -> float:
