@@ -72,8 +72,14 @@ def draw(numbers: dict[str, Any]) -> Figure:
             fontsize=11,
         )
     axes[0][0].set_ylabel("times faster than dense BLAS (below the line dense wins)")
-    axes[0][-1].legend(*axes[0][0].get_legend_handles_labels(), loc="lower right", title="n_in × n_out; solid, filled: constant fan-in;\ndashed, hollow: "
-                      "quickest other sparse product", alignment="left", fontsize=9)  # fmt: skip
+    axes[0][-1].legend(
+        *axes[0][0].get_legend_handles_labels(),
+        loc="lower right",
+        title="n_in × n_out; solid, filled: constant fan-in;\ndashed, hollow: quickest other sparse product",
+        alignment="left",
+        fontsize=8.5,
+        title_fontsize=8.5,
+    )
     rates = numbers["rates"]
     note(
         fig,

@@ -122,10 +122,10 @@ def span(values: list[float]) -> str:
 def paying(structured: dict[str, Any], form: str) -> str:
     """At which zeros a form was faster than dense and lost at most a point, by its sim."""
     said = []
-    for batch in (1, 256):
+    for batch, called in ((1, "alone"), (256, "in batches of 256")):
         shares = [v["sparsity"] for v in structured["verdicts"] if v["form"] == form and v[f"pays_{batch}"]]
-        said.append(f"batch {batch}: {'at ' + span(shares) if shares else 'at none'}")
-    return f"faster and at most a point lost, {structured['judged']}, {', '.join(said)} zeros"
+        said.append(f"{called} {span(shares) if shares else 'none'}")
+    return f"zeros at which it is faster than dense and loses at most a point ({structured['judged']}): {', '.join(said)}"
 
 
 def when() -> dict[str, str]:
