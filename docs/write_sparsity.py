@@ -125,7 +125,9 @@ def paying(structured: dict[str, Any], form: str) -> str:
     for batch, called in ((1, "alone"), (256, "in batches of 256")):
         shares = [v["sparsity"] for v in structured["verdicts"] if v["form"] == form and v[f"pays_{batch}"]]
         said.append(f"{called} {span(shares) if shares else 'none'}")
-    return f"zeros at which it is faster and loses at most a point ({structured['judged']}): {', '.join(said)}"
+    return (
+        f"zeros at which it is faster and loses at most a point ({structured['judged']}): {', '.join(said)}"
+    )
 
 
 def when() -> dict[str, str]:
