@@ -450,10 +450,16 @@ def test_the_command_shows_every_model(name: str, capsys: pytest.CaptureFixture[
     assert "source: " in out
 
 
-def test_without_a_name_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_name_all_are_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")  # names are whole on a narrow screen too
+    narrow = run(capsys)[1]
+    monkeypatch.setenv("COLUMNS", "118")
     code, out, _ = run(capsys)
     assert code == 0
     for name in parameters.available():
+        assert f" {name} " in narrow
         assert f" {name} " in out and f"{GOLDEN[name][0]:,}" in out
     models = json.loads(run(capsys, "--json", "-")[1])["models"]
     assert [model["name"] for model in models] == list(parameters.available())
