@@ -19,11 +19,11 @@ test-plain: $(VENV)/test-installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n auto -p no:cacheprovider -m "not once"
 
 test-bounds: $(VENV)/test-installed
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -n auto \
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(abspath $(VENV))/numba-boundscheck $(BIN)/python -m pytest -n auto \
 	  -p no:cacheprovider -m "not once"
 
 test-generic: $(VENV)/test-installed
-	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=$(VENV)/numba-generic \
+	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=$(abspath $(VENV))/numba-generic \
 	  $(BIN)/python -m pytest -p no:cacheprovider tests/test_bits.py
 
 check: $(VENV)/dev-installed
